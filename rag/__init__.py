@@ -1,0 +1,1 @@
+"""From documents to cited answers. The parts are put together in `rag.wiring`."""

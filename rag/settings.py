@@ -1,0 +1,120 @@
+"""Every setting with its default, read once: defaults, then `weice.toml`, then `WEICE_*` environment variables.
+
+Only `rag.wiring` and the command line read settings; everything else takes plain arguments.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    TomlConfigSettingsSource,
+)
+
+from rag.errors import SettingsError
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The project folder: relative paths in settings start here."""
+
+LlmPreset = Literal["local", "none", "deepseek", "dashscope", "ollama", "vllm", "custom"]
+
+
+class Settings(BaseSettings):
+    """All settings. Paths are absolute after loading. Unknown names in `weice.toml` are refused."""
+
+    model_config = SettingsConfigDict(env_prefix="WEICE_", extra="forbid", frozen=True)
+
+    # Where things are
+    data_dir: Path = Field(Path("var"), description="模型、索引、运行状态所在文件夹")
+    models_dir: Path = Field(Path("var/models"), description="模型文件夹，可放在多个副本共用的地方")
+    library: tuple[Path, ...] = Field(
+        (Path("seeds"), Path("library")), description="资料文件夹，可多个；自己的资料放进 library/"
+    )
+    lexicon: Path = Field(Path("library/词典.txt"), description="自己的词典，一行一个词，可不存在")
+
+    # Models
+    embedding_model: str = Field(
+        "m3e-small", description="向量模型：内置名、hf:作者/名称、modelscope:作者/名称，或本地文件夹"
+    )
+    local_llm: str = Field(
+        "qwen2.5-coder-1.5b",
+        description="本机大模型：内置名、hf:作者/名称/文件.gguf、modelscope:…，或本地 .gguf 文件",
+    )
+
+    # LLM endpoint
+    llm: LlmPreset = Field("local", description="大模型来源")
+    llm_base_url: str = Field("", description="OpenAI 兼容接口地址，空则用预设")
+    llm_model: str = Field("", description="接口上的模型名，空则用预设")
+    llm_api_key: SecretStr = Field(SecretStr(""), description="接口密钥，建议用环境变量 WEICE_LLM_API_KEY")
+    llm_timeout_s: float = Field(90.0, gt=0, description="等待大模型下一段文字的最长秒数")
+    llm_start_timeout_s: float = Field(180.0, gt=0, description="等待本机大模型启动的最长秒数")
+    llm_idle_s: float = Field(600.0, gt=0, description="本机大模型空闲多少秒后自行退出")
+    llm_threads: int = Field(0, ge=0, description="本机大模型线程数，0 为自动")
+    llm_context: int = Field(4096, ge=1024, description="本机大模型上下文长度（token）")
+    answer_tokens: int = Field(400, ge=16, description="回答最长 token 数")
+
+    # Retrieval
+    candidates: int = Field(50, ge=1, description="每路检索的候选段落数")
+    passages: int = Field(8, ge=1, description="最终保留的段落数")
+    dense: bool = Field(True, description="是否用向量检索")
+    words: bool = Field(True, description="是否用关键词检索")
+    dense_weight: float = Field(0.5, ge=0, le=1, description="融合时向量一路的权重，关键词一路为 1 减它")
+    boosts: bool = Field(True, description="是否按问题中的省份、年份、期号、栏目调整次序")
+    reranker: str = Field(
+        "features", description="重排：features、off，或交叉编码器模型（同 embedding_model 的写法）"
+    )
+
+    # Answering
+    evidence_tokens: int = Field(600, ge=100, description="送入大模型的资料上限（token）")
+    max_question_chars: int = Field(2000, ge=10, description="问题最长字数，超出部分不参与检索")
+
+    # Serving
+    host: str = Field("127.0.0.1", description="监听地址")
+    port: int = Field(7860, ge=1, le=65535, description="监听端口")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # pydantic's shape
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Order the sources: arguments, environment, `weice.toml`."""
+        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, config_file())
+
+
+def config_file() -> Path:
+    """The settings file: `$WEICE_CONFIG`, else `weice.toml` in the project folder."""
+    return Path(os.environ.get("WEICE_CONFIG") or ROOT / "weice.toml")
+
+
+def load(**overrides: object) -> Settings:
+    """Read the settings once, with `overrides` on top. Raises `SettingsError` naming the setting."""
+    path = config_file()
+    if os.environ.get("WEICE_CONFIG") and not path.is_file():
+        raise SettingsError(f"找不到设置文件 {path}", "请检查环境变量 WEICE_CONFIG")
+    try:
+        settings = Settings(**overrides)  # type: ignore[arg-type]  # checked by pydantic itself
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(str(part) for part in first["loc"])
+        known = "、".join(Settings.model_fields)
+        if first["type"] == "extra_forbidden":
+            raise SettingsError(f"不认识的设置 {name}", f"可用的设置：{known}") from error
+        raise SettingsError(
+            f"设置 {name} 的值不对：{first.get('input')!r}（{first['msg']}）",
+            f"请改 {path} 或环境变量 WEICE_{name.upper()}",
+        ) from error
+    except ValueError as error:  # tomllib: not TOML; pydantic-settings: an environment value that is no JSON
+        raise SettingsError(f"设置读不出来：{error}", f"请检查 {path} 和 WEICE_* 环境变量") from error
+    anchored = {name: (ROOT / getattr(settings, name)).resolve() for name in ("data_dir", "models_dir", "lexicon")}
+    library = tuple((ROOT / path).resolve() for path in settings.library)
+    return settings.model_copy(update={**anchored, "library": library})
