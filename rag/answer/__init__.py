@@ -1,0 +1,1 @@
+"""Questions to checked answers. Knows its parts only through ports."""

@@ -1,0 +1,209 @@
+"""The question's way, in order: understand, retrieve, show evidence, write, check, number.
+
+The LLM writes; it does not decide what is cited or believed. Everything it says is aligned to evidence here, and
+what can't be carried is written once more, then dropped. Where the LLM fails, the best sentences are quoted.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator as Drafting
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+
+import prompts
+from rag.answer.citing import Aligned, Aligner, distinct, number, plain
+from rag.answer.events import Event, EvidenceFound, Finished, Redraft, Stage, Token
+from rag.answer.question import normalise, standalone
+from rag.answer.quoting import quote
+from rag.answer.reading import EvidenceReader, Reading
+from rag.corpus.sentences import sentences
+from rag.errors import GenerationError
+from rag.ports import Generator, Retriever
+from rag.schema import Answer, Evidence, Message, Mode, Support, Timings, Turn, Verdict
+
+NOT_FOUND = "资料中未找到"
+REFUSAL = f"{NOT_FOUND}与这个问题直接对应的内容。"
+_NO_ANSWER = (
+    "资料中未找到",
+    "资料未找到",
+    "未找到相关",
+    "资料中没有",
+    "资料没有提",
+    "资料中未提",
+    "没有提及",
+    "未提及",
+    "没有提供",
+    "未提供",
+    "无法回答",
+    "无法确定",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Below these the evidence does not hold the answer; fitted on the development questions."""
+
+    coverage: float = 0.3
+    similarity: float = 0.5
+
+
+@dataclass(slots=True)
+class _Clock:
+    """Seconds since the question was asked."""
+
+    started: float = field(default_factory=time.monotonic)
+    timings: Timings = field(default_factory=Timings)
+
+    def mark(self, name: str) -> None:
+        self.timings = replace(self.timings, **{name: time.monotonic() - self.started})
+
+
+class Assistant:
+    """Answers questions from one index version. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        retriever: Retriever,
+        reader: EvidenceReader,
+        aligner: Aligner,
+        generator: Generator | None,
+        *,
+        index_version: str,
+        passages: int = 8,
+        answer_tokens: int = 400,
+        max_question_chars: int = 2000,
+        thresholds: Thresholds | None = None,
+    ) -> None:
+        """Compose the parts; without a generator every answer is made of quotes."""
+        self._retriever = retriever
+        self._reader = reader
+        self._aligner = aligner
+        self._generator = generator
+        self._index_version = index_version
+        self._passages = passages
+        self._answer_tokens = answer_tokens
+        self._max_question_chars = max_question_chars
+        self._thresholds = thresholds or Thresholds()
+
+    def answer(self, question: str, history: Sequence[Turn] = ()) -> Answer:
+        """Return the checked answer. Raises `UsageError` on an empty question."""
+        for event in self.stream(question, history):
+            if isinstance(event, Finished):
+                return event.answer
+        raise AssertionError("a stream ends with Finished")
+
+    def stream(self, question: str, history: Sequence[Turn] = ()) -> Iterator[Event]:
+        """Yield what happens while `question` is answered; the last event is `Finished`."""
+        clock = _Clock()
+        yield Stage("理解问题")
+        asked = normalise(question, self._max_question_chars)
+        alone = standalone(asked, history)
+        yield Stage("检索")
+        evidence = tuple(self._retriever.retrieve(alone, self._passages))
+        reading = self._reader.read(alone, evidence)
+        clock.mark("retrieve_s")
+        yield EvidenceFound(evidence)
+        draft = Answer(question, alone, "", Verdict.REFUSED, evidence=evidence, index_version=self._index_version)
+        if self._is_hopeless(reading, evidence):
+            yield Finished(self._refused(draft, clock))
+            return
+        if self._generator is None:
+            yield Finished(self._quoted(draft, reading, clock, None))
+            return
+        try:
+            yield from self._written(draft, reading, self._generator, clock)
+        except GenerationError as error:
+            yield Finished(self._quoted(draft, reading, clock, f"大模型没有作答（{error}），以下为原文摘录"))
+
+    def _is_hopeless(self, reading: Reading, evidence: Sequence[Evidence]) -> bool:
+        """Whether the evidence is so far from the question that no LLM seconds are spent on it."""
+        nearest = max((e.similarity for e in evidence), default=0.0)
+        return not reading.passages or (
+            reading.coverage < self._thresholds.coverage and nearest < self._thresholds.similarity
+        )
+
+    def _written(self, draft: Answer, reading: Reading, generator: Generator, clock: _Clock) -> Iterator[Event]:
+        """Write, check, and write once more where the check fails."""
+        yield Stage("生成")
+        text = yield from self._drafted(generator, reading, draft.standalone, "", clock)
+        yield Stage("核对")
+        aligned = self._aligned(text, reading)
+        failed = [a for a in aligned if a.support is Support.NONE]
+        if failed and not says_nothing(text):
+            wrong = "、".join(dict.fromkeys(w for a in failed for w in a.unmatched)) or failed[0].text[:30]
+            yield Redraft(wrong)
+            again = prompts.load("retry").substitute(wrong=wrong)
+            text = yield from self._drafted(generator, reading, draft.standalone, again, clock)
+            yield Stage("核对")
+            aligned = self._aligned(text, reading)
+        yield Finished(self._judged(replace(draft, model=generator.model), text, aligned, clock))
+
+    def _drafted(
+        self, generator: Generator, reading: Reading, question: str, remark: str, clock: _Clock
+    ) -> Drafting[Event, None, str]:
+        """Yield the tokens of one draft and return its text."""
+        messages = self.messages(reading, question, remark)
+        pieces: list[str] = []
+        for piece in generator.generate(messages, max_tokens=self._answer_tokens):
+            if not pieces and not clock.timings.first_token_s:
+                clock.mark("first_token_s")
+            pieces.append(piece)
+            yield Token(piece)
+        return "".join(pieces)
+
+    def messages(self, reading: Reading, question: str, remark: str = "") -> tuple[Message, ...]:
+        """Return the prompt: what never changes, the evidence, and only then the question."""
+        body = prompts.load(f"answer_{reading.kind}").substitute(evidence=reading.text, question=question)
+        return (
+            Message("system", prompts.load("answer_system").template),
+            Message("user", f"{body}\n{remark}" if remark else body),
+        )
+
+    def _aligned(self, text: str, reading: Reading) -> list[Aligned]:
+        said = [s for s in distinct(sentences(plain(text))) if not says_nothing(s)]
+        return [self._aligner.align(sentence, reading.passages) for sentence in said]
+
+    def _judged(self, draft: Answer, text: str, aligned: Sequence[Aligned], clock: _Clock) -> Answer:
+        """The answer made of the sentences that stood, and the verdict on it."""
+        standing = [a for a in aligned if a.support is not Support.NONE]
+        if not standing:
+            return self._refused(draft, clock)
+        body, said, citations = number(standing)
+        dropped = [a for a in aligned if a.support is Support.NONE]
+        partial = bool(dropped) or NOT_FOUND in text
+        clock.mark("total_s")
+        return replace(
+            draft,
+            text=body,
+            verdict=Verdict.PARTIAL if partial else Verdict.ANSWERED,
+            reason="有的内容在资料中找不到依据，已略去" if partial else None,
+            sentences=said,
+            citations=citations,
+            unmatched_numbers=tuple(dict.fromkeys(w for a in standing for w in a.unmatched)),
+            timings=clock.timings,
+        )
+
+    def _quoted(self, draft: Answer, reading: Reading, clock: _Clock, reason: str | None) -> Answer:
+        body, said, citations = number(quote(reading))
+        clock.mark("total_s")
+        return replace(
+            draft,
+            text=body,
+            verdict=Verdict.ANSWERED,
+            reason=reason or "摘录模式：以下为资料原文",
+            sentences=said,
+            citations=citations,
+            mode=Mode.EXTRACTIVE,
+            timings=clock.timings,
+        )
+
+    def _refused(self, draft: Answer, clock: _Clock) -> Answer:
+        clock.mark("total_s")
+        mode = Mode.LLM if self._generator else Mode.EXTRACTIVE
+        return replace(draft, text=REFUSAL, reason="资料中没有找到依据", mode=mode, timings=clock.timings)
+
+
+def says_nothing(text: str) -> bool:
+    """Whether a sentence only says that the evidence holds no answer."""
+    return any(phrase in text for phrase in _NO_ANSWER)

@@ -1,0 +1,212 @@
+"""Gives every sentence of an answer its citations: pure alignment, verification and numbering.
+
+Which evidence carries a sentence is found by comparing words, never by trusting marks that a model wrote. A
+sentence's numbers, dates and places must stand in the text that it cites; one that can't be carried is told so.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from rag.answer.numbers import unmatched
+from rag.corpus.places import places
+from rag.corpus.sentences import Span, sentence_spans
+from rag.corpus.words import fold
+from rag.schema import Chunk, Citation, Sentence, Support
+
+MAX_CITATIONS = 3
+"""Citations of one sentence."""
+FULL = 0.6
+"""Share of a sentence's word weight that its cited text must hold for full support."""
+PARTIAL = 0.35
+"""Share below which the cited text does not carry the sentence."""
+GAIN = 0.12
+"""Share that a further citation must add."""
+
+_SQUARE_MARK = re.compile(r"\s*[\[［【]\s*(?:资料|来源)?\s*\d{1,2}(?:\s*[,，、-]\s*\d{1,2})*\s*[\]］】]")
+_MARKUP = re.compile(r"\*\*|__|^#{1,6}\s+|^\s*[-*•]\s+(?=\S)|`", re.M)
+_ENDS = "。！？!?；;：:，,、"
+
+Tokens = Callable[[str], list[str]]
+Weight = Callable[[str], float]
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A sentence of the evidence: where it stands, and its words."""
+
+    chunk: Chunk
+    span: Span
+    words: frozenset[str]
+    bigrams: frozenset[str]
+
+    @property
+    def text(self) -> str:
+        """The sentence, verbatim."""
+        return self.chunk.article.text[self.span[0] : self.span[1]]
+
+    @property
+    def is_heading(self) -> bool:
+        """Whether the sentence is nothing but the heading of a section."""
+        start, end = self.span
+        return any(s.start == start and s.start + len(s.heading) >= end for s in self.chunk.article.sections)
+
+    @property
+    def context(self) -> str:
+        """Title and section path: what the sentence is about, beside its own words."""
+        article = self.chunk.article
+        return " ".join((article.title, *article.section_path(self.span[0])))
+
+
+@dataclass(frozen=True, slots=True)
+class Aligned:
+    """A sentence of an answer with the passages that carry it."""
+
+    text: str
+    passages: tuple[Passage, ...]
+    support: Support
+    unmatched: tuple[str, ...]
+    """Numbers and places of the sentence that its passages do not state."""
+
+
+def plain(text: str) -> str:
+    """Return a model's text without the marks and the markup that it put in."""
+    return _MARKUP.sub("", _SQUARE_MARK.sub("", text)).strip()
+
+
+class Aligner:
+    """Aligns sentences to evidence; `tokens` cuts words, `weight` is a word's inverse document frequency."""
+
+    def __init__(self, tokens: Tokens, weight: Weight) -> None:
+        """Take the tokenizer and the word weights of the library."""
+        self._tokens = tokens
+        self._weight = weight
+
+    def passages(self, chunks: Sequence[Chunk]) -> list[Passage]:
+        """Return the sentences of the chunks, each once, in the order of the chunks."""
+        found: dict[tuple[str, Span], Passage] = {}
+        for chunk in chunks:
+            for span in sentence_spans(chunk.article.text, chunk.start, chunk.end):
+                text = chunk.article.text[span[0] : span[1]]
+                found.setdefault((chunk.article.id, span), self._passage(chunk, span, text))
+        return list(found.values())
+
+    def _passage(self, chunk: Chunk, span: Span, text: str) -> Passage:
+        return Passage(chunk, span, frozenset(self._tokens(text)), _bigrams(text))
+
+    def align(self, sentence: str, passages: Sequence[Passage]) -> Aligned:
+        """Return `sentence` with up to `MAX_CITATIONS` passages, greedily chosen by what each adds."""
+        weights = {word: self._weight(word) for word in self._tokens(sentence)}
+        grams = _bigrams(sentence)
+        chosen: list[Passage] = []
+        coverage = 0.0
+        while len(chosen) < MAX_CITATIONS:
+            best = max(
+                (p for p in passages if p not in chosen),
+                key=lambda p: self._gain(sentence, weights, grams, [*chosen, p]),
+                default=None,
+            )
+            if best is None:
+                break
+            reached = self._gain(sentence, weights, grams, [*chosen, best])
+            if chosen and reached < coverage + GAIN:
+                break
+            chosen, coverage = [*chosen, best], reached
+        missing = _missing(sentence, chosen)
+        share = _coverage(weights, grams, chosen, with_context=True)
+        return Aligned(sentence, tuple(chosen), _support(share, missing), missing)
+
+    def _gain(
+        self, sentence: str, weights: dict[str, float], grams: frozenset[str], chosen: Sequence[Passage]
+    ) -> float:
+        """Coverage, less what the chosen passages leave unmatched."""
+        missing = len(_missing(sentence, chosen))
+        return (
+            _coverage(weights, grams, chosen)
+            + 0.1 * _coverage(weights, grams, chosen, with_context=True)
+            - 0.3 * missing
+        )
+
+
+def _coverage(
+    weights: dict[str, float], grams: frozenset[str], chosen: Sequence[Passage], *, with_context: bool = False
+) -> float:
+    """Share of a sentence's word weight and character pairs that the chosen passages hold."""
+    words = frozenset().union(*(p.words for p in chosen))
+    pairs = frozenset().union(*(p.bigrams for p in chosen))
+    if with_context:
+        context = fold(" ".join(p.context for p in chosen))
+        words |= {word for word in weights if word in context}
+        pairs |= _bigrams(context)
+    total = sum(weights.values()) or 1.0
+    by_words = sum(weight for word, weight in weights.items() if word in words) / total
+    by_pairs = len(grams & pairs) / len(grams) if grams else 0.0
+    return (by_words + by_pairs) / 2
+
+
+def _missing(sentence: str, chosen: Sequence[Passage]) -> tuple[str, ...]:
+    """The numbers and places of `sentence` that the chosen passages do not state."""
+    texts = [part for p in chosen for part in (p.text, p.context)]
+    numbers = unmatched(sentence, texts)
+    issues = [p.chunk.article.issue for p in chosen]
+    known = {place for text in (*texts, *(i.publisher or "" for i in issues)) for place in places(text)}
+    return (*numbers, *(place for place in places(sentence) if place not in known))
+
+
+def _support(share: float, missing: tuple[str, ...]) -> Support:
+    if missing or share < PARTIAL:
+        return Support.NONE
+    return Support.FULL if share >= FULL else Support.PARTIAL
+
+
+def _bigrams(text: str) -> frozenset[str]:
+    letters = "".join(c for c in fold(text) if c.isalnum())
+    return frozenset(letters[i : i + 2] for i in range(len(letters) - 1))
+
+
+def number(aligned: Sequence[Aligned]) -> tuple[str, tuple[Sentence, ...], tuple[Citation, ...]]:
+    """Return the answer's text with its marks, its sentences, and its citations numbered as they first occur."""
+    citations: dict[tuple[str, Span], Citation] = {}
+    sentences: list[Sentence] = []
+    lines: list[str] = []
+    for item in aligned:
+        numbers = []
+        for passage in item.passages:
+            key = (passage.chunk.article.id, passage.span)
+            if key not in citations:
+                start, end = passage.span
+                citations[key] = Citation(len(citations) + 1, passage.chunk, start, end, passage.text)
+            numbers.append(citations[key].number)
+        sentences.append(Sentence(item.text, tuple(sorted(numbers)), item.support))
+        lines.append(_marked(item.text, sorted(numbers)))
+    return _joined(lines), tuple(sentences), tuple(citations.values())
+
+
+def _marked(text: str, numbers: Sequence[int]) -> str:
+    """Return the sentence with its marks before the closing punctuation."""
+    bare = text.rstrip(_ENDS)
+    return bare + "".join(f"[{n}]" for n in numbers) + text[len(bare) :]
+
+
+def _joined(lines: Sequence[str]) -> str:
+    """Sentences run on; one that opens a list item stands on a line of its own."""
+    text = ""
+    for line in lines:
+        item = re.match(r"(?:[（(]?\d{1,2}[)）.、]|[一二三四五六七八九十]{1,2}[是、]|第[一二三四五六七八九十])", line)
+        text += ("\n" if text and item else "") + line
+    return text
+
+
+def distinct(sentences: Sequence[str]) -> list[str]:
+    """Return the sentences without those that say again what an earlier one said, letter for letter."""
+    seen: Counter[str] = Counter()
+    kept = []
+    for sentence in sentences:
+        key = "".join(c for c in fold(sentence) if c.isalnum())
+        if key and not seen[key]:
+            kept.append(sentence)
+        seen[key] += 1
+    return kept

@@ -1,0 +1,182 @@
+"""Understands a question without a model: normalised, made standalone, and what it constrains.
+
+Rules only: they cost nothing and never invent. What they do not see stays in the question's own words.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from rag.corpus.places import place_spans, places
+from rag.errors import UsageError
+from rag.schema import Turn
+
+_SPACES = re.compile(r"\s+")
+_BETWEEN_CJK = re.compile(
+    r"(?<=[^\x00-\x7f])\s+(?=[^\x00-\x7f])|(?<=[^\x00-\x7f])\s+(?=\w)|(?<=\w)\s+(?=[^\x00-\x7f])"
+)
+_YEAR = re.compile(r"(?<!\d)((?:19|20)\d{2})(?=年|\D|$)")
+_NUMBER = re.compile(r"第\s*(\d{1,3})\s*期")
+_TOTAL = re.compile(r"总第?\s*(\d{1,4})\s*期")
+
+
+@cache
+def _simplifier() -> Any:
+    import opencc
+
+    return opencc.OpenCC("t2s")
+
+
+def normalise(question: str, limit: int = 2000) -> str:
+    """Return the question in simplified characters and half-width letters and digits, without stray spaces.
+
+    Raises `UsageError` where nothing is asked. What stands beyond `limit` characters is left out.
+    """
+    text = "".join(c for c in question if unicodedata.category(c) not in {"Cc", "Cf", "Cs"} or c.isspace())
+    text = "".join(unicodedata.normalize("NFKC", c) if _is_wide_alnum(c) else c for c in text)
+    text = _BETWEEN_CJK.sub("", _SPACES.sub(" ", text).strip())[:limit]
+    if not any(c.isalnum() for c in text):
+        raise UsageError("问题是空的", "请输入要问的内容，例如：四川今年中医药抓哪几件事？")
+    simplified: str = _simplifier().convert(text)
+    return simplified
+
+
+def _is_wide_alnum(char: str) -> bool:
+    return ("０" <= char <= "ｚ" and char.isalnum()) or char in "％＋－．"
+
+
+@dataclass(frozen=True, slots=True)
+class Constraints:
+    """What a question names that articles carry too."""
+
+    places: tuple[str, ...] = ()
+    years: tuple[int, ...] = ()
+    numbers: tuple[int, ...] = ()
+    totals: tuple[int, ...] = ()
+    columns: tuple[str, ...] = ()
+
+
+def constraints(question: str, columns: Sequence[str] = ()) -> Constraints:
+    """Return what `question` names; `columns` are the columns (栏目) of the library."""
+    totals = tuple(int(n) for n in _TOTAL.findall(question))
+    return Constraints(
+        places=places(question),
+        years=tuple(dict.fromkeys(int(y) for y in _YEAR.findall(question))),
+        numbers=tuple(n for n in map(int, _NUMBER.findall(question)) if n not in totals),
+        totals=totals,
+        columns=tuple(c for c in columns if c in question),
+    )
+
+
+# --- follow-ups ------------------------------------------------------------
+
+_OPENING = re.compile(r"^(?:那么?|还有|另外|再|然后|以及|至于|换成|而|哦|嗯|好的?|对了|请问)[，,、\s]*")
+_VERSUS = re.compile(
+    r"^(?:和|跟|与|同)(?P<other>[^，,？?]{1,20}?)(?:相?比(?:较|起来|一比)?|对比|区别|差异|有什么不同|哪个|谁)"
+)
+_ABOUT = re.compile(r"^(?P<topic>[^，,？?。]{1,20}?)(?:呢|的呢|又?如何|怎么样|咋样|也?是多少)[？?。]*$")
+_PRONOUN = re.compile(
+    r"它们?|他们?|她们?|其(?!他|它|中|实|余)|该(?:院|省|市|县|区|局|项|政策|办法|系统|平台|文件|模式)?|这(?:家|个|项|些|种|套|里|份|次)|那(?:家|个|项|些|种|里)|上述|前者|后者|当地|同期|此(?:项|举)"
+)
+_ENTITY = re.compile(
+    r"《[^》]{2,40}》|[\u4e00-\u9fa5]{2,12}?(?:医院|医保局|卫生健康委|药监局|大学|公司|保心丸|学会|研究所|研究院)|"
+    r"[\u4e00-\u9fa5]{2,8}?(?:省|市|县|自治区)"
+)
+_TAIL = "？?。！!，, "
+_SHORT = 9
+"""A question of fewer characters than this, asked after another one, leans on it."""
+
+
+def standalone(question: str, history: Sequence[Turn] = ()) -> str:
+    """Return `question` so that it can be understood without `history`, by rule.
+
+    那海南呢 puts Hainan into the previous question, 和云南比呢 sets Yunnan beside its place, a pronoun gets the
+    previous question's subject, and what else leans on it is put behind it. Other questions stay as they are.
+    """
+    if not history:
+        return question
+    previous = standalone(_clean(history[-1].user), history[:-1])
+    rest = _OPENING.sub("", question)
+    if versus := _VERSUS.match(rest):
+        return _beside(previous, versus.group("other"), rest)
+    if _PRONOUN.search(rest):
+        return _resolve(previous, rest)
+    if (about := _ABOUT.match(rest)) and (rest != question or len(rest) < _SHORT + 4):
+        return _swap(previous, about.group("topic"))
+    if rest != question or len(rest) < _SHORT or not _stands_alone(rest):
+        return _join(previous, rest)
+    return question
+
+
+def _clean(question: str) -> str:
+    try:
+        return normalise(question)
+    except UsageError:
+        return ""
+
+
+def _stands_alone(question: str) -> bool:
+    """Whether the question names a place, a title, an institution, or is long enough to carry its own subject."""
+    return bool(places(question) or _ENTITY.search(question)) or len(question) >= _SHORT + 5
+
+
+def _join(previous: str, question: str) -> str:
+    return f"{previous.rstrip(_TAIL)}，{question}" if previous else question
+
+
+def _beside(previous: str, other: str, question: str) -> str:
+    """Put `other` beside the place or subject of the previous question."""
+    spans = place_spans(previous)
+    if spans and places(other):
+        start, end, name = spans[0]
+        return f"{previous[:start]}{name}和{other}{previous[end:]}".rstrip(_TAIL) + "，对比有什么异同？"
+    return _join(previous, question)
+
+
+def _swap(previous: str, topic: str) -> str:
+    """Put `topic` in the place of what it resembles in the previous question."""
+    spans = place_spans(previous)
+    if spans and places(topic):
+        start, end = spans[0][0], spans[-1][1]
+        return previous[:start] + topic + previous[_region_end(previous, end) :]
+    years = list(re.finditer(r"(?:19|20)\d{2}年?|今年|去年|明年|前年", previous))
+    if years and re.fullmatch(r"(?:19|20)\d{2}年?|今年|去年|明年|前年", topic):
+        return previous[: years[0].start()] + topic + previous[years[0].end() :]
+    entity = _ENTITY.search(previous)
+    if entity and (_ENTITY.search(topic) or topic.endswith(("医院", "院"))):
+        return previous[: entity.start()] + topic + previous[entity.end() :]
+    alike = _resembling(previous, topic)
+    if alike:
+        return previous.replace(alike, topic, 1)
+    return f"{topic}：{previous}" if previous else topic
+
+
+def _region_end(text: str, end: int) -> int:
+    """The end of a region's name with its 省, 市 or 自治区."""
+    match = re.compile(r"(?:壮族|回族|维吾尔)?(?:自治区|省|市)").match(text, end)
+    return match.end() if match else end
+
+
+def _resembling(previous: str, topic: str) -> str:
+    """The stretch of `previous` as long as `topic` that shares its last two characters, or the longest such."""
+    tail = topic[-2:]
+    at = previous.find(tail)
+    if len(topic) < 3 or at < 0:
+        return ""
+    start = max(0, at + 2 - len(topic))
+    return previous[start : at + 2]
+
+
+def _resolve(previous: str, question: str) -> str:
+    """Put the previous question's subject in the place of the pronoun."""
+    entity = _ENTITY.search(previous)
+    named = entity.group() if entity else next(iter(places(previous)), "")
+    match = _PRONOUN.search(question)
+    if named and match and match.group() not in {"前者", "后者", "同期"}:
+        return question[: match.start()] + named + question[match.end() :]
+    return _join(previous, question)

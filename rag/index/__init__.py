@@ -1,0 +1,1 @@
+"""Articles to a searchable index version, and back. Knows nothing of questions."""

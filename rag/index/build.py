@@ -1,0 +1,294 @@
+"""The document's way: library folders -> a new index version, written beside the live one and swapped in whole.
+
+A version is built in a folder of its own and named live by one atomic replace of the file `CURRENT`: a build that
+is killed leaves the live version as it was. Files whose content did not change are neither parsed nor embedded.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from filelock import FileLock, Timeout
+
+from rag.corpus.articles import parse
+from rag.corpus.readers import SUFFIXES, read
+from rag.corpus.words import Words
+from rag.errors import DocumentError, IndexMissing, IndexStateError, StorageError
+from rag.index.chunking import chunk
+from rag.index.keywords import write_keywords
+from rag.index.vectors import write_vectors
+from rag.index.version import IndexedFile, IndexVersion, write_manifest, write_version
+from rag.ports import Embedder, Vector
+from rag.schema import Chunk
+
+Progress = Callable[[str, int, int], None]
+
+KEPT_VERSIONS = 3
+"""Versions kept on disk, the live one among them."""
+MIN_FREE_BYTES = 100_000_000
+_BATCH = 32
+
+
+@dataclass(frozen=True, slots=True)
+class FileReport:
+    """One line of the parse report. `expected` counts the articles in the file's own table of contents."""
+
+    file: str
+    layout: str
+    articles: int
+    expected: int | None
+    oddities: tuple[str, ...]
+    changed: bool
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BuildReport:
+    """What a build did; `unchanged` means that no new version was needed."""
+
+    version: str
+    files: tuple[FileReport, ...]
+    removed: tuple[str, ...]
+    chunks: int
+    embedded: int
+    reused: int
+    unchanged: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Scan:
+    """The library as it stands now, beside the version that is live."""
+
+    files: dict[str, IndexedFile]
+    errors: dict[str, str]
+    changed: frozenset[str]
+    removed: tuple[str, ...]
+
+
+class IndexStore:
+    """The index versions under one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        """Take `folder`; it need not exist yet."""
+        self._folder = folder
+        self._versions = folder / "versions"
+        self._current = folder / "CURRENT"
+
+    def open(self, *, model: str | None = None) -> IndexVersion:
+        """Open the live version. Raises `IndexMissing` or `IndexBroken`."""
+        try:
+            name = self._current.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise IndexMissing("还没有索引", "请先运行 weice index") from error
+        return IndexVersion(self._versions / name, model=model)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with _storage_errors(self._folder):
+            self._folder.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(self._folder / "build.lock", timeout=0):
+                yield
+        except Timeout as error:
+            raise StorageError("另一个 weice index 正在运行", "请等它结束后再试") from error
+
+    def build(
+        self,
+        library: Sequence[Path],
+        embedder: Embedder,
+        words: Words,
+        *,
+        lexicon: str = "",
+        rebuild: bool = False,
+        progress: Progress = lambda *_: None,
+    ) -> BuildReport:
+        """Bring the index up to date with the `library` folders and return what was done.
+
+        `lexicon` is the fingerprint of the user's word list: another one makes all words be cut again. `rebuild`
+        reuses nothing. A file that can't be read is reported and keeps what it held in the live version.
+        """
+        with self._locked(), _storage_errors(self._folder):
+            live = None if rebuild else self._reusable(embedder.name)
+            scan = _scan(library, live, progress)
+            if live and not scan.changed and not scan.removed and live.manifest.lexicon == lexicon:
+                return _report(live.version, scan, len(live), 0, unchanged=True)
+            if shutil.disk_usage(self._folder).free < MIN_FREE_BYTES:
+                raise StorageError(f"磁盘空间不足：{self._folder}", "请清理出至少 100 MB 后再运行 weice index")
+            return self._write(scan, live, embedder, words, lexicon, progress)
+
+    def _reusable(self, model: str) -> IndexVersion | None:
+        """The live version where it can be built upon, else None."""
+        try:
+            return self.open(model=model)
+        except IndexStateError:
+            return None
+
+    def _write(
+        self,
+        scan: _Scan,
+        live: IndexVersion | None,
+        embedder: Embedder,
+        words: Words,
+        lexicon: str,
+        progress: Progress,
+    ) -> BuildReport:
+        building = self._folder / f"building-{os.getpid()}"
+        for left_over in self._folder.glob("building-*"):
+            shutil.rmtree(left_over, ignore_errors=True)
+        building.mkdir()
+        articles = [article for file in scan.files.values() for article in file.parsed.articles]
+        chunked = [(ordinal, piece) for ordinal, article in enumerate(articles) for piece in chunk(article)]
+        chunks = [piece for _, piece in chunked]
+        vectors, embedded = _vectors(chunks, live, scan.changed, embedder, progress)
+        progress("写入索引", 0, 1)
+        tokens = [words.tokens(f"{piece.context}\n{piece.text}") for piece in chunks]
+        write_version(building, scan.files, [(o, c.start, c.end) for o, c in chunked], tokens)
+        write_vectors(building / "vectors.faiss", vectors)
+        write_keywords(building / "words", tokens)
+        write_manifest(
+            building, model=embedder.name, dimension=embedder.dimension, lexicon=lexicon, chunks=len(chunks)
+        )
+        version = self._publish(building)
+        progress("写入索引", 1, 1)
+        return _report(version, scan, len(chunks), embedded, unchanged=False)
+
+    def _publish(self, building: Path) -> str:
+        """Move the finished folder among the versions and name it live in one atomic step."""
+        digest = hashlib.sha256((building / "manifest.json").read_bytes()).hexdigest()[:8]
+        name = f"{time.strftime('%Y%m%d-%H%M%S')}-{digest}"
+        self._versions.mkdir(exist_ok=True)
+        target = self._versions / name
+        if target.exists():
+            shutil.rmtree(target)
+        building.rename(target)
+        written = self._current.with_suffix(".new")
+        with written.open("w", encoding="utf-8") as file:
+            file.write(name)
+            file.flush()
+            os.fsync(file.fileno())
+        written.replace(self._current)
+        old = sorted((p for p in self._versions.iterdir() if p.name != name), key=lambda p: p.stat().st_mtime)
+        for folder in old[: -(KEPT_VERSIONS - 1)]:
+            shutil.rmtree(folder, ignore_errors=True)
+        return name
+
+
+def library_files(folders: Sequence[Path]) -> dict[str, Path]:
+    """Return the documents of the `folders` by name, in order.
+
+    A name that repeats gets its folder's name before it.
+    """
+    found: dict[str, Path] = {}
+    for folder in folders:
+        paths = sorted(p for p in folder.rglob("*") if p.is_file()) if folder.is_dir() else []
+        for path in paths:
+            name = path.relative_to(folder).as_posix()
+            if any(part.startswith((".", "~$")) for part in Path(name).parts) or name == "词典.txt":
+                continue
+            if path.suffix.lower() in SUFFIXES:
+                found[name if name not in found else f"{folder.name}/{name}"] = path
+    return found
+
+
+def _scan(library: Sequence[Path], live: IndexVersion | None, progress: Progress) -> _Scan:
+    """Read and parse what is new or changed; take the rest from the live version."""
+    known = live.files if live else {}
+    files: dict[str, IndexedFile] = {}
+    errors: dict[str, str] = {}
+    changed: set[str] = set()
+    paths = library_files(library)
+    for done, (name, path) in enumerate(paths.items()):
+        progress(f"解析 {name}", done, len(paths))
+        try:
+            files[name], is_new = _indexed(name, path, known.get(name))
+        except DocumentError as error:
+            errors[name] = str(error)
+            if name in known:
+                files[name] = known[name]
+            continue
+        if is_new:
+            changed.add(name)
+    progress("解析", len(paths), len(paths))
+    if not files:
+        folders = "、".join(str(folder) for folder in library)
+        bad = f"（{next(iter(errors.values()))}）" if errors else ""
+        raise DocumentError(f"没有可用的资料：{folders}{bad}", "请放入 .txt .md .html .docx 或 .pdf 文件")
+    removed = tuple(name for name in known if name not in files)
+    return _Scan(files, errors, frozenset(changed), removed)
+
+
+def _indexed(name: str, path: Path, known: IndexedFile | None) -> tuple[IndexedFile, bool]:
+    """The file parsed, and whether that was needed."""
+    try:
+        with path.open("rb") as file:
+            sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DocumentError(f"文件读不了：{path}（{error.strerror}）", "请检查文件权限") from error
+    if known is not None and known.sha256 == sha256:
+        return known, False
+    return IndexedFile(sha256, parse(name, read(path))), True
+
+
+def _vectors(
+    chunks: Sequence[Chunk],
+    live: IndexVersion | None,
+    changed: frozenset[str],
+    embedder: Embedder,
+    progress: Progress,
+) -> tuple[Vector, int]:
+    """Vectors of all chunks, those of unchanged files taken from the live version; and how many were embedded."""
+    vectors = np.zeros((len(chunks), embedder.dimension), np.float32)
+    fresh = list(range(len(chunks)))
+    if live is not None and len(live):
+        known = {live[n].id: n for n in range(len(live)) if live[n].article.issue.file not in changed}
+        old = live.vectors.all()
+        fresh = [n for n, c in enumerate(chunks) if c.article.issue.file in changed or c.id not in known]
+        kept = sorted(set(range(len(chunks))) - set(fresh))
+        vectors[kept] = old[[known[chunks[n].id] for n in kept]]
+    for at in range(0, len(fresh), _BATCH):
+        progress("向量", at, len(fresh))
+        rows = fresh[at : at + _BATCH]
+        vectors[rows] = embedder.embed([f"{chunks[n].context}\n{chunks[n].text}" for n in rows])
+    progress("向量", len(fresh), len(fresh))
+    return vectors, len(fresh)
+
+
+def _report(version: str, scan: _Scan, chunks: int, embedded: int, *, unchanged: bool) -> BuildReport:
+    names = [*scan.files, *(name for name in scan.errors if name not in scan.files)]
+    lines = []
+    for name in names:
+        parsed = scan.files[name].parsed if name in scan.files else None
+        lines.append(
+            FileReport(
+                file=name,
+                layout=parsed.layout if parsed else "",
+                articles=len(parsed.articles) if parsed else 0,
+                expected=parsed.expected if parsed else None,
+                oddities=parsed.oddities if parsed else (),
+                changed=name in scan.changed,
+                error=scan.errors.get(name),
+            )
+        )
+    return BuildReport(version, tuple(lines), scan.removed, chunks, embedded, chunks - embedded, unchanged)
+
+
+@contextmanager
+def _storage_errors(folder: Path) -> Iterator[None]:
+    """Turn a full disk or a folder that can't be written into one clear line."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StorageError(f"磁盘已满：{folder}", "请清理磁盘后重试，现有索引没有受影响") from error
+        if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOTDIR):
+            raise StorageError(f"文件夹不能写入：{folder}", "请检查权限，或用设置 data_dir 换一个文件夹") from error
+        raise

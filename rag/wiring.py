@@ -1,0 +1,223 @@
+"""Settings to objects: the only file that names concrete classes.
+
+`App` builds each part when it is first asked for, so that a command pays only for what it uses.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import threading
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rag.corpus.words import Words
+from rag.errors import UsageError
+from rag.schema import Evidence, Turn
+from rag.settings import Settings
+
+if TYPE_CHECKING:
+    from rag.answer.assistant import Assistant
+    from rag.answer.retrieval import HybridRetriever
+    from rag.batch import BatchReport
+    from rag.index.build import BuildReport, IndexStore
+    from rag.index.version import IndexVersion
+    from rag.llm.local import LocalServer
+    from rag.models import ModelStore, Problem
+    from rag.models.builtin import Kind
+    from rag.ports import Embedder, Generator, Reranker
+
+Progress = Callable[[str, int, int], None]
+
+
+class App:
+    """The whole program behind one door. Building it costs nothing; `close` lets go of what it holds."""
+
+    def __init__(self, settings: Settings) -> None:
+        """Take the settings; they are read nowhere below."""
+        self.settings = settings
+
+    # --- models ------------------------------------------------------------
+
+    @cached_property
+    def models(self) -> ModelStore:
+        """The model files."""
+        from rag.models import ModelStore
+
+        return ModelStore(self.settings.models_dir)
+
+    def wanted_models(self) -> tuple[tuple[str, Kind], ...]:
+        """The (spec, kind) of the models that the settings call for."""
+        wanted: list[tuple[str, Kind]] = [(self.settings.embedding_model, "embedding")]
+        if self.settings.llm == "local":
+            wanted.append((self.settings.local_llm, "llm"))
+        return tuple(wanted)
+
+    def pull_models(self, progress: Progress) -> None:
+        """Fetch and verify the models that the settings call for."""
+        for spec, kind in self.wanted_models():
+            self.models.pull(spec, kind, progress)
+
+    def verify_models(self) -> tuple[Problem, ...]:
+        """Check every file of the models that the settings call for."""
+        return tuple(problem for spec, kind in self.wanted_models() for problem in self.models.verify(spec, kind))
+
+    @cached_property
+    def embedder(self) -> Embedder:
+        """The embedding model."""
+        from rag.index.embedding import OpenVinoEmbedder
+        from rag.models import fingerprint
+
+        folder = self.models.path(self.settings.embedding_model, "embedding")
+        return OpenVinoEmbedder(folder, f"{self.settings.embedding_model}@{fingerprint(folder)}")
+
+    # --- index ------------------------------------------------------------
+
+    @cached_property
+    def words(self) -> Words:
+        """The tokenizer with the shipped and the user's own lexicon."""
+        return Words(self.settings.lexicon)
+
+    @cached_property
+    def store(self) -> IndexStore:
+        """The index versions on disk."""
+        from rag.index.build import IndexStore
+
+        return IndexStore(self.settings.data_dir / "index")
+
+    @cached_property
+    def index(self) -> IndexVersion:
+        """The live index version, opened once."""
+        return self.store.open(model=self.embedder.name)
+
+    def build_index(self, progress: Progress, *, rebuild: bool = False) -> BuildReport:
+        """Bring the index up to date with the library folders."""
+        own = self.settings.lexicon
+        lexicon = hashlib.sha256(own.read_bytes()).hexdigest()[:12] if own.is_file() else ""
+        return self.store.build(
+            self.settings.library, self.embedder, self.words, lexicon=lexicon, rebuild=rebuild, progress=progress
+        )
+
+    def add_files(self, paths: Sequence[Path]) -> None:
+        """Copy documents into the last library folder. Raises `UsageError` on a path that is none."""
+        from rag.corpus.readers import SUFFIXES
+
+        for path in paths:
+            if not path.is_file():
+                raise UsageError(f"找不到文件：{path}", "请检查路径")
+            if path.suffix.lower() not in SUFFIXES:
+                raise UsageError(f"不支持的文件类型：{path.name}", f"可用：{' '.join(sorted(SUFFIXES))}")
+        own = self.settings.library[-1]
+        own.mkdir(parents=True, exist_ok=True)
+        for path in paths:
+            if path.resolve().parent != own:
+                shutil.copy2(path, own / path.name)
+
+    # --- questions ------------------------------------------------------------
+
+    @cached_property
+    def reranker(self) -> Reranker:
+        """What orders passages last."""
+        from rag.answer.retrieval import FeatureReranker, KeepOrder
+
+        if self.settings.reranker == "off":
+            return KeepOrder()
+        return FeatureReranker(self.words, self.index.idf)
+
+    @cached_property
+    def retriever(self) -> HybridRetriever:
+        """Retrieval over the live index."""
+        from rag.answer.retrieval import FusionWeights, HybridRetriever
+
+        columns = {article.column for article in self.index.articles if article.column}
+        return HybridRetriever(
+            self.index,
+            self.embedder,
+            self.words,
+            dense=self.settings.dense,
+            keywords=self.settings.words,
+            boosts=self.settings.boosts,
+            weights=FusionWeights(dense=self.settings.dense_weight),
+            candidates=self.settings.candidates,
+            reranker=self.reranker,
+            columns=sorted(columns),
+        )
+
+    def search(self, question: str, history: Sequence[Turn] = (), k: int | None = None) -> tuple[Evidence, ...]:
+        """Return the passages for `question`, best first."""
+        from rag.answer.question import normalise, standalone
+
+        asked = standalone(normalise(question, self.settings.max_question_chars), history)
+        return tuple(self.retriever.retrieve(asked, k or self.settings.passages))
+
+    @cached_property
+    def llm_server(self) -> LocalServer:
+        """The child process that runs the local model."""
+        from rag.llm.local import LocalServer
+
+        s = self.settings
+        return LocalServer(
+            self.models.path(s.local_llm, "llm"),
+            s.data_dir / "run",
+            threads=s.llm_threads,
+            context=s.llm_context,
+            idle_s=s.llm_idle_s,
+            start_timeout_s=s.llm_start_timeout_s,
+        )
+
+    @cached_property
+    def generator(self) -> Generator | None:
+        """What writes answers; None where the settings want no LLM."""
+        from rag.llm.endpoint import PRESETS, EndpointGenerator, LocalGenerator
+
+        s = self.settings
+        if s.llm == "none":
+            return None
+        if s.llm == "local":
+            return LocalGenerator(self.llm_server, s.local_llm, s.llm_timeout_s)
+        preset = PRESETS.get(s.llm)
+        base_url = s.llm_base_url or (preset.base_url if preset else "")
+        model = s.llm_model or (preset.model if preset else "")
+        return EndpointGenerator(base_url, s.llm_api_key.get_secret_value(), model, s.llm_timeout_s)
+
+    def assistant(self, *, use_llm: bool = True) -> Assistant:
+        """An assistant over the live index, with or without an LLM."""
+        from rag.answer.assistant import Assistant
+        from rag.answer.citing import Aligner
+        from rag.answer.reading import EvidenceReader
+
+        s = self.settings
+        aligner = Aligner(self.words.tokens, self.index.idf)
+        return Assistant(
+            self.retriever,
+            EvidenceReader(self.words, self.index.idf, aligner, budget=s.evidence_tokens),
+            aligner,
+            self.generator if use_llm else None,
+            index_version=self.index.version,
+            passages=s.passages,
+            answer_tokens=s.answer_tokens,
+            max_question_chars=s.max_question_chars,
+        )
+
+    def run_batch(
+        self, source: Path, target: Path, *, use_llm: bool = True, limit: int | None = None, progress: Progress
+    ) -> BatchReport:
+        """Answer a list of questions into a JSON lines file."""
+        from rag.batch import run_batch
+
+        assistant = self.assistant(use_llm=use_llm)
+        shaping = {"llm", "llm_model", "local_llm", "evidence_tokens", "passages", "dense_weight", "reranker"}
+        settings = f"{self.index.version} {use_llm} {self.settings.model_dump_json(include=shaping)}"
+        return run_batch(source, target, assistant.answer, settings=settings, limit=limit, progress=progress)
+
+    def prepare(self) -> None:
+        """Warm up what the first question would wait for, in the background; a failure shows with the question."""
+        if self.generator is not None and hasattr(self.generator, "prepare"):
+            threading.Thread(target=self.generator.prepare, daemon=True).start()
+
+    def close(self) -> None:
+        """Stop the local model where this process was its last user."""
+        if "llm_server" in self.__dict__:
+            self.llm_server.stop()
