@@ -1,0 +1,1 @@
+"""Offline evaluation: questions, metrics, reports."""
