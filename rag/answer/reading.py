@@ -38,7 +38,8 @@ WEAKEST = {Kind.FACT: 0.5, Kind.LIST: 0.0, Kind.COMPARE: 0.4, Kind.SUMMARY: 0.0}
 """Score, as a share of the best sentence's, below which a sentence is not shown."""
 
 _COMPARE = re.compile(
-    r"对比|比较|相比|区别|差异|异同|不同点|分别|各自|谁更|哪个更|比(?!例|重|率|如|上年|去年)[^，。]{0,12}(?:多|少|高|低|呢)"
+    r"对比|比较|相比|比一比|区别|差异|异同|不同|不一样|分别|各自|各(?:是|有|到|做|占|为)|谁更|差多少|"
+    r"哪[个家省市边](?:省|市|医院|地方)?(?:更|的?.{0,3}[多少高低快慢大小])|比(?!例|重|率|如|上年|去年)[^，。]{0,12}(?:多|少|高|低|呢)"
 )
 _SUMMARY = re.compile(r"概括|总结|概述|讲了什么|说了什么|主要内容|大意|简要|介绍一下|归纳|要点")
 _LIST = re.compile(
@@ -113,14 +114,15 @@ class EvidenceReader:
         shape = _Shape(bool(WANTS_NUMBER.search(question)), bool(WANTS_TIME.search(question)))
         found: dict[tuple[str, int], tuple[float, float, Passage]] = {}
         for item in evidence:
+            context = frozenset(self._words.tokens(item.chunk.context))
+            around = frozenset(self._words.tokens(item.chunk.text)) | context
             for passage in self._aligner.passages([item.chunk]):
                 if passage.is_heading:
                     continue
-                context = set(self._words.tokens(passage.context))
-                held = sum(w for word, w in asked.items() if word in passage.words or word in context) / total
-                own = sum(w for word, w in asked.items() if word in passage.words) / total
-                score = 0.4 * item.score / best + held + own + 0.3 * shape.fits(passage.text)
-                found.setdefault((item.chunk.article.id, passage.span[0]), (held, score, passage))
+                share = [sum(w for word, w in asked.items() if word in words) / total for words in (
+                    passage.words, passage.words | context, around)]
+                score = 0.5 * item.score / best + sum(share) + 0.3 * shape.fits(passage.text)
+                found.setdefault((item.chunk.article.id, passage.span[0]), (share[1], score, passage))
         return sorted(found.values(), key=lambda row: -row[1])
 
     def _whole_section(

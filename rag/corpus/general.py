@@ -263,7 +263,7 @@ def _article(issue: Issue, ordinal: int, part: list[_Paragraph], paged: bool) ->
         offsets.append(at)
         at += len(paragraph.text) + 1
     article = Article(
-        id=f"{issue.file.removesuffix(path.suffix)}#{ordinal}",
+        id=f"{issue.file}#{ordinal}",
         issue=issue,
         title=title,
         text="\n".join(p.text for p in body),

@@ -6,6 +6,7 @@ The conversion itself, and everything about getting models, is `rag.models`.
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -53,6 +54,7 @@ class OpenVinoEmbedder:
 
     @cached_property
     def _model(self) -> Any:
+        sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]  # none of it leaves this machine
         import openvino
 
         path = self._folder / "openvino" / "model.xml"

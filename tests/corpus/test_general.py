@@ -65,7 +65,7 @@ def path_of(article: Article, text: str) -> tuple[str, ...]:
 def test_an_official_document_has_its_title_date_number_and_sections() -> None:
     parsed = parse("通知.txt", [NOTICE])
     article = one(parsed)
-    assert (article.id, article.title) == ("通知#1", "国家卫生健康委办公厅关于提升基层服务能力的通知")
+    assert (article.id, article.title) == ("通知.txt#1", "国家卫生健康委办公厅关于提升基层服务能力的通知")
     assert parsed.issue.date == date(2025, 3, 1)
     assert article.source == "国卫办医发〔2025〕3号"
     assert headings(article) == [
@@ -111,9 +111,9 @@ def test_several_markdown_titles_are_an_article_each() -> None:
     text = "编者的话。\n\n" + first + "# 乙地经验\n\n来源：健康报\n\n正文。\n"
     parsed = parse("dir/简报.md", [text])
     assert [(a.id, a.title) for a in parsed.articles] == [
-        ("dir/简报#1", "简报"),
-        ("dir/简报#2", "甲地经验"),
-        ("dir/简报#3", "乙地经验"),
+        ("dir/简报.md#1", "简报"),
+        ("dir/简报.md#2", "甲地经验"),
+        ("dir/简报.md#3", "乙地经验"),
     ]
     assert parsed.articles[1].text == "做法\n做法一。\n细节\n细节。"
     assert headings(parsed.articles[1]) == [(1, "做法"), (2, "细节")]

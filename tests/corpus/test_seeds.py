@@ -489,7 +489,7 @@ def test_the_five_files_hold_42_articles_as_their_tables_of_contents_say() -> No
     assert [len(seed(number).articles) for number in FILES] == [6, 6, 10, 10, 10]
     assert [seed(number).expected for number in FILES] == [6, 6, 10, 10, 10]
     assert len({a.id for number in FILES for a in seed(number).articles}) == 42
-    assert article(3, 8).id == "003_2c772682ae5b0987#8"
+    assert article(3, 8).id == "003_2c772682ae5b0987.txt#8"
 
 
 def test_the_masthead_gives_number_date_and_publisher() -> None:

@@ -10,7 +10,6 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
-from pathlib import PurePosixPath
 
 from rag.corpus.layouts.sections import merge_couplets, sections
 from rag.corpus.reflow import Paragraph
@@ -66,7 +65,7 @@ def make_article(
         breaks.extend(PageBreak(at + offset, page) for offset, page in paragraph.breaks)
         at += len(paragraph.text) + 1
     return Article(
-        id=f"{PurePosixPath(issue.file).with_suffix('')}#{ordinal}",
+        id=f"{issue.file}#{ordinal}",
         issue=issue,
         title=entry.title,
         text="\n".join(paragraph.text for paragraph in paragraphs),

@@ -1,0 +1,69 @@
+"""Questions: normalised, made standalone by rule, and read for what they name."""
+
+from __future__ import annotations
+
+import pytest
+
+from rag.answer.question import Constraints, constraints, normalise, standalone
+from rag.errors import UsageError
+from rag.schema import Turn
+
+SICHUAN = Turn("四川今年中医药抓哪几件事？", "四川抓四件事。")
+STAFF_FUND = Turn("职工医保基金收入增速是多少？", "3.5%。")
+DONGYANG = Turn("东阳市人民医院有几间数字化手术室", "39间。")
+
+
+@pytest.mark.parametrize(
+    ("asked", "normal"),
+    [
+        ("廣西醫保基金監管有哪些變化？", "广西医保基金监管有哪些变化？"),
+        ("２０２４年８０％", "2024年80%"),
+        ("  四川 今年\n中医药 抓什么 ", "四川今年中医药抓什么"),
+        ("NHS 是 什么", "NHS是什么"),
+        ("海南😀医保\x00规则", "海南😀医保规则"),
+        ("What is DRG", "What is DRG"),
+    ],
+)
+def test_a_question_is_normalised(asked: str, normal: str) -> None:
+    assert normalise(asked) == normal
+
+
+@pytest.mark.parametrize("asked", ["", "   ", "？？？", "😀😀", "\u200b\x00"])
+def test_nothing_asked_is_told_so(asked: str) -> None:
+    with pytest.raises(UsageError, match="问题是空的"):
+        normalise(asked)
+
+
+def test_a_long_question_is_cut() -> None:
+    assert len(normalise("问" * 10_000, limit=2000)) == 2000
+
+
+@pytest.mark.parametrize(
+    ("asked", "history", "alone"),
+    [
+        ("那海南呢？", (SICHUAN,), "海南今年中医药抓哪几件事？"),
+        ("和云南比呢？", (SICHUAN,), "四川和云南今年中医药抓哪几件事，对比有什么异同？"),
+        ("那2023年呢", (SICHUAN,), "四川2023年中医药抓哪几件事？"),
+        ("那居民医保呢？", (STAFF_FUND,), "居民医保基金收入增速是多少？"),
+        ("它的建筑面积多大？", (DONGYANG,), "东阳市人民医院的建筑面积多大？"),
+        ("那湖州市中心医院呢", (DONGYANG,), "湖州市中心医院有几间数字化手术室"),
+        ("湖南种了多少亩中药材？", (SICHUAN,), "湖南种了多少亩中药材？"),
+        ("那海南呢？", (), "那海南呢？"),
+        ("那云南呢？", (SICHUAN, Turn("那海南呢？", "…")), "云南今年中医药抓哪几件事？"),
+    ],
+)
+def test_a_follow_up_is_made_standalone(asked: str, history: tuple[Turn, ...], alone: str) -> None:
+    assert standalone(asked, history) == alone
+
+
+def test_an_ellipsis_takes_the_previous_question_along() -> None:
+    joined = standalone("具体是哪几家", (SICHUAN,))
+    assert "四川" in joined
+    assert "具体是哪几家" in joined
+
+
+def test_what_a_question_names_is_read() -> None:
+    asked = "总第341期各地动态里，内蒙和兵团2024年有什么做法？2025年第4期呢"
+    assert constraints(asked, ["各地动态", "专家之声"]) == Constraints(
+        places=("内蒙古", "新疆生产建设兵团"), years=(2024, 2025), numbers=(4,), totals=(341,), columns=("各地动态",)
+    )

@@ -1,0 +1,50 @@
+"""Small articles and libraries that tests of several rooms share."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+from rag.corpus.words import Words
+from rag.index.build import IndexStore
+from rag.index.version import IndexVersion
+from rag.schema import Article, Chunk, Issue, PageBreak, Section
+from rag.testing import HashingEmbedder
+
+ROOT = Path(__file__).resolve().parent.parent
+SEEDS = ROOT / "seeds"
+
+
+def article(text: str, *headings: str, title: str = "医保基金即时结算", id_: str = "a#1", **more: object) -> Article:
+    """An article whose `headings` stand in `text`, each section up to the next."""
+    starts = [text.index(heading) for heading in headings]
+    ends = [*starts[1:], len(text)] if starts else []
+    sections = tuple(Section(h, a, b) for h, a, b in zip(headings, starts, ends, strict=True))
+    issue = Issue("a.txt", "卫生健康信息动态", 4, 341, dt.date(2025, 2, 11), "广西卫生健康事业发展战略智库")
+    values: dict[str, object] = {"column": "各地动态", "source": "新华社", "page": 6} | more
+    return Article(id_, issue, title, text, sections=sections, **values)  # type: ignore[arg-type]
+
+
+def whole(of: Article) -> Chunk:
+    """The article as one passage."""
+    return Chunk(of, 0, len(of.text))
+
+
+def paged(text: str, *breaks: tuple[int, int]) -> Article:
+    """An article with page breaks."""
+    return article(text, page_breaks=tuple(PageBreak(offset, page) for offset, page in breaks))
+
+
+def library(folder: Path, **files: str) -> Path:
+    """A library folder with Markdown files: `a="# 标题\\n正文"` becomes a.md."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in files.items():
+        (folder / f"{name}.md").write_text(text, encoding="utf-8")
+    return folder
+
+
+def built(folder: Path, **files: str) -> IndexVersion:
+    """An index of small Markdown files, made with the hashing embedder."""
+    store, embedder = IndexStore(folder / "index"), HashingEmbedder()
+    store.build([library(folder / "library", **files)], embedder, Words())
+    return store.open(model=embedder.name)
