@@ -170,17 +170,15 @@ class Assistant:
         if not standing:
             return self._refused(draft, clock)
         body, said, citations = number(standing)
-        dropped = [a for a in aligned if a.support is Support.NONE]
-        partial = bool(dropped) or NOT_FOUND in text
+        missing = _missing(text, aligned)
         clock.mark("total_s")
         return replace(
             draft,
             text=body,
-            verdict=Verdict.PARTIAL if partial else Verdict.ANSWERED,
-            reason="有的内容在资料中找不到依据，已略去" if partial else None,
+            verdict=Verdict.PARTIAL if missing else Verdict.ANSWERED,
+            reason=missing,
             sentences=said,
             citations=citations,
-            unmatched_numbers=tuple(dict.fromkeys(w for a in standing for w in a.unmatched)),
             timings=clock.timings,
         )
 
@@ -202,6 +200,16 @@ class Assistant:
         clock.mark("total_s")
         mode = Mode.LLM if self._generator else Mode.EXTRACTIVE
         return replace(draft, text=REFUSAL, reason="资料中没有找到依据", mode=mode, timings=clock.timings)
+
+
+def _missing(text: str, aligned: Sequence[Aligned]) -> str | None:
+    """What a partial answer lacks, in words for the user; None where it lacks nothing."""
+    dropped = [a for a in aligned if a.support is Support.NONE]
+    if dropped:
+        named = "、".join(dict.fromkeys(w for a in dropped for w in a.unmatched)) or f"“{dropped[0].text[:40]}”"
+        return f"资料中找不到{named}的依据，相应的话已略去"
+    unanswered = next((s for s in sentences(plain(text)) if says_nothing(s)), None)
+    return f"大模型认为资料不全：{unanswered}" if unanswered else None
 
 
 def says_nothing(text: str) -> bool:

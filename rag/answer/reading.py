@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from rag.answer.citing import Aligner, Passage
+from rag.corpus.places import places
 from rag.corpus.words import Words
 from rag.schema import Chunk, Evidence
 
@@ -38,7 +39,7 @@ WEAKEST = {Kind.FACT: 0.5, Kind.LIST: 0.0, Kind.COMPARE: 0.4, Kind.SUMMARY: 0.0}
 """Score, as a share of the best sentence's, below which a sentence is not shown."""
 
 _COMPARE = re.compile(
-    r"对比|比较|相比|比一比|区别|差异|异同|不同|不一样|分别|各自|各(?:是|有|到|做|占|为)|谁更|差多少|"
+    r"对比|比较|相比|比一比|区别|差异|异同|不同|不一样|各(?:是|有|到|做|占|为)多|谁更|差多少|"
     r"哪[个家省市边](?:省|市|医院|地方)?(?:更|的?.{0,3}[多少高低快慢大小])|比(?!例|重|率|如|上年|去年)[^，。]{0,12}(?:多|少|高|低|呢)"
 )
 _SUMMARY = re.compile(r"概括|总结|概述|讲了什么|说了什么|主要内容|大意|简要|介绍一下|归纳|要点")
@@ -49,7 +50,9 @@ _LIST = re.compile(
 
 
 def kind_of(question: str) -> Kind:
-    """Return what kind of answer `question` asks for, by its wording."""
+    """Return what kind of answer `question` asks for, by its wording and by how many regions it names."""
+    if 2 <= len(places(question)) <= 4:
+        return Kind.COMPARE
     for kind, pattern in ((Kind.COMPARE, _COMPARE), (Kind.SUMMARY, _SUMMARY), (Kind.LIST, _LIST)):
         if pattern.search(question):
             return kind

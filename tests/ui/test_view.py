@@ -38,6 +38,14 @@ def test_evidence_is_shown_while_there_is_no_answer_yet():
     assert page.index(">强<") < page.index(">弱<")
 
 
+def test_three_passages_stand_open_and_the_rest_are_folded_away():
+    page = view.found(view.Running("问", evidence=(EVIDENCE[0],) * 8))
+    assert "找到的资料（8 段）" in page
+    assert page.count('class="wc-card"') == 8
+    assert page.index("<summary>其余 5 段</summary>") < page.rindex('class="wc-card"')
+    assert page[: page.index("其余 5 段")].count('class="wc-card"') == 3
+
+
 def test_the_draft_grows_and_a_redraft_forgets_it():
     state = view.Running("问")
     for event in (Stage("生成"), Token("一千"), Token("家")):

@@ -1,0 +1,454 @@
+"""The command `weice`: reads arguments, calls `rag.wiring.App`, prints. It does no work of its own.
+
+Exit codes: 0 ok, 1 failed, 2 wrong usage, 130 interrupted. Every error is one Chinese line on stderr.
+"""
+# heavy imports wait for the command that needs them: `weice --help` answers at once
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperCommand, TyperGroup
+from typer.exceptions import TyperException
+
+from rag.errors import UsageError, WeiceError
+
+if TYPE_CHECKING:
+    from rag.schema import Turn
+    from rag.wiring import App
+
+Build = Callable[[], "App"]
+"""Puts the program together; tests give their own."""
+
+
+class _ChineseHelp:
+    """Gives typer's help pages Chinese titles; mixed into commands and groups."""
+
+    def get_usage(self, ctx: Any) -> str:
+        usage: str = super().get_usage(ctx)  # type: ignore[misc]
+        return usage.replace("Usage: ", "用法：", 1)
+
+    def get_help_option(self, ctx: Any) -> Any:
+        option = super().get_help_option(ctx)  # type: ignore[misc]
+        if option is not None:
+            option.help, option.metavar = "显示本帮助", ""
+        return option
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        from typer import rich_utils
+
+        rich_utils.ARGUMENTS_PANEL_TITLE = "参数"
+        rich_utils.OPTIONS_PANEL_TITLE = "选项"
+        rich_utils.COMMANDS_PANEL_TITLE = "命令"
+        rich_utils.DEFAULT_STRING = "〔默认：{}〕"
+        rich_utils.REQUIRED_LONG_STRING = "〔必填〕"
+        super().format_help(ctx, formatter)  # type: ignore[misc]
+
+
+class _Command(_ChineseHelp, TyperCommand):
+    """A command with Chinese help."""
+
+
+class _Group(_ChineseHelp, TyperGroup):
+    """A group of commands with Chinese help."""
+
+
+def _group(help_: str, **settings: Any) -> typer.Typer:
+    return typer.Typer(
+        cls=_Group,
+        help=help_,
+        options_metavar="[选项]",
+        subcommand_metavar="命令 [参数]…",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        **settings,
+    )
+
+
+def _command(group: typer.Typer, help_: str, name: str | None = None) -> Callable[[Any], Any]:
+    return group.command(name, cls=_Command, options_metavar="[选项]", help=help_)
+
+
+cli = _group(
+    "卫策问答：只依据卫生政策资料回答问题，每句都注明出处。",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+library = _group("查看资料库里的文章。")
+models = _group("下载、校验、列出模型。")
+evaluation = _group("测量检索与回答的质量。")
+cli.add_typer(library, name="library")
+cli.add_typer(models, name="models")
+cli.add_typer(evaluation, name="eval")
+
+Json = Annotated[bool, typer.Option("--json", metavar="", help="输出 JSON，供程序读取")]
+NoLlm = Annotated[bool, typer.Option("--no-llm", metavar="", help="不用大模型，直接摘录原文作答")]
+Question = Annotated[str, typer.Argument(metavar="问题", help="要问的内容")]
+
+
+@cli.callback()
+def _options(
+    debug: Annotated[bool, typer.Option("--debug", metavar="", help="出错时显示详细信息（可写在任何位置）")] = False,
+) -> None:
+    """Show `--debug` in the help; `main` takes it out before the arguments come here."""
+
+
+@_command(cli, "回答一个问题，附出处。")
+def ask(
+    ctx: typer.Context,
+    question: Question,
+    as_json: Json = False,
+    no_llm: NoLlm = False,
+    history: Annotated[
+        Path | None,
+        typer.Option("--history", metavar="文件", help='上文，JSON：[{"user": "…", "assistant": "…"}]'),
+    ] = None,
+) -> None:
+    """Answer one question, streamed, or as one JSON object."""
+    _need(question)
+    turns = _read_history(history)
+    with _opened(ctx) as app:
+        assistant = app.assistant(use_llm=not no_llm)
+        if as_json:
+            from rag.records import answer_record
+
+            _emit(answer_record(assistant.answer(question, turns)))
+        else:
+            from ui import terminal
+
+            terminal.show_events(assistant.stream(question, turns))
+
+
+@_command(cli, "只检索，列出最相关的段落。")
+def search(
+    ctx: typer.Context,
+    question: Question,
+    as_json: Json = False,
+    k: Annotated[int | None, typer.Option("-k", metavar="段数", min=1, max=100, help="列出几段")] = None,
+) -> None:
+    """Print the passages found for a question."""
+    _need(question)
+    with _opened(ctx) as app:
+        evidence = app.search(question, k=k)
+        if as_json:
+            from rag.records import evidence_record
+
+            _emit({"retrieved": [evidence_record(item) for item in evidence]})
+        else:
+            from ui import terminal
+
+            out = terminal.console()
+            terminal.show_evidence(out, evidence)
+            if not evidence:
+                out.print("没有找到相关内容。")
+
+
+@_command(cli, "建立或更新索引；给出文件则先收进资料库。只处理有变化的文件。")
+def index(
+    ctx: typer.Context,
+    files: Annotated[list[Path] | None, typer.Argument(metavar="[文件]…", help="要收进资料库的文件")] = None,
+    rebuild: Annotated[bool, typer.Option("--rebuild", metavar="", help="全部重新解析和计算")] = False,
+    as_json: Json = False,
+) -> None:
+    """Bring the index up to date and print the parse report."""
+    from ui import terminal
+
+    for path in files or []:
+        if not path.exists():
+            raise UsageError(f"找不到文件 {path}", "请检查路径")
+    with _opened(ctx) as app, terminal.progress_bars() as progress:
+        if files:
+            app.add_files(files)
+        report = app.build_index(progress, rebuild=rebuild)
+    if as_json:
+        from dataclasses import asdict
+
+        _emit(asdict(report))
+    else:
+        terminal.show_build(terminal.console(), report)
+    if any(file.error for file in report.files):
+        raise typer.Exit(1)
+
+
+@_command(library, "按原文次序列出全部文章。", "list")
+def library_list(ctx: typer.Context, as_json: Json = False) -> None:
+    """List the articles; with --json an array, one object an article."""
+    with _opened(ctx) as app:
+        articles = app.index.articles
+    if as_json:
+        from rag.records import article_record
+
+        print("[" + ",\n".join(_dumps(article_record(article)) for article in articles) + "]")
+    else:
+        from ui import terminal
+
+        terminal.show_articles(terminal.console(), articles)
+
+
+@_command(library, "显示一篇文章的全文。", "show")
+def library_show(
+    ctx: typer.Context,
+    article: Annotated[str, typer.Argument(metavar="编号或标题", help="文章编号，或标题（可只写一部分）")],
+    as_json: Json = False,
+) -> None:
+    """Show one article whole, found by id or title."""
+    with _opened(ctx) as app:
+        articles = app.index.articles
+    wanted = article.strip()
+    found = (
+        [a for a in articles if a.id == wanted]
+        or [a for a in articles if a.title == wanted]
+        or [a for a in articles if wanted and wanted in a.title]
+    )
+    if not found:
+        raise WeiceError(f"资料库里没有“{wanted}”", "运行 weice library list 查看全部文章")
+    if len(found) > 1:
+        titles = "、".join(f"{a.title}〔{a.id}〕" for a in found[:5])
+        raise WeiceError(f"有 {len(found)} 篇文章符合“{wanted}”：{titles}", "请写出编号")
+    if as_json:
+        from rag.records import article_record
+
+        _emit({**article_record(found[0]), "id": found[0].id, "text": found[0].text})
+    else:
+        from ui import terminal
+
+        terminal.show_article(terminal.console(), found[0])
+
+
+@_command(models, "下载并校验模型，已有的不再下载。", "pull")
+def models_pull(ctx: typer.Context) -> None:
+    """Fetch what is missing."""
+    from ui import terminal
+
+    with _opened(ctx) as app, terminal.progress_bars() as progress:
+        app.pull_models(progress)
+    print("模型已就绪。")
+
+
+@_command(models, "校验模型文件，指出缺失或被改动的文件。", "verify")
+def models_verify(ctx: typer.Context) -> None:
+    """Check every model file; exit 1 where one is missing or changed."""
+    with _opened(ctx) as app:
+        problems = app.verify_models()
+    for problem in problems:
+        print(f"{problem.file}：{problem.what}")
+    if problems:
+        raise WeiceError(f"{len(problems)} 个模型文件有问题", "运行 weice models pull 补齐，完好的文件会保留")
+    print("模型文件完好。")
+
+
+@_command(models, "列出已有的模型。", "list")
+def models_list(ctx: typer.Context) -> None:
+    """List the models that are there."""
+    with _opened(ctx) as app:
+        from ui import terminal
+
+        terminal.show_models(terminal.console(), app.models.list())
+
+
+@_command(cli, "成批回答问题清单，可中断后接着做。")
+def batch(
+    ctx: typer.Context,
+    source: Annotated[Path, typer.Argument(metavar="问题文件", help="一行一个问题的清单")],
+    target: Annotated[Path, typer.Option("-o", "--output", metavar="文件", help="结果文件")],
+    no_llm: NoLlm = False,
+    limit: Annotated[int | None, typer.Option("--limit", metavar="条数", min=1, help="最多回答几条")] = None,
+) -> None:
+    """Answer a list of questions, skipping those already answered."""
+    from ui import terminal
+
+    if not source.is_file():
+        raise UsageError(f"找不到问题文件 {source}", "请检查路径")
+    with _opened(ctx) as app, terminal.progress_bars() as progress:
+        report = app.run_batch(source, target, use_llm=not no_llm, limit=limit, progress=progress)
+    counts = f"完成 {report.done}，失败 {report.failed}，已有 {report.skipped}"
+    print(f"共 {report.total} 条：{counts}。结果在 {target}")
+    if report.failed:
+        raise typer.Exit(1)
+
+
+@_command(cli, "打开问答网页（默认只在本机可见）。")
+def serve(
+    ctx: typer.Context,
+    host: Annotated[str | None, typer.Option("--host", metavar="地址", help="默认 127.0.0.1")] = None,
+    port: Annotated[int | None, typer.Option("--port", metavar="端口", min=1, max=65535, help="默认 7860")] = None,
+    no_llm: NoLlm = False,
+) -> None:
+    """Serve the chat page until Ctrl-C."""
+    with _opened(ctx) as app:
+        from ui.serve import serve as run
+
+        run(app, host=host or app.settings.host, port=port or app.settings.port, use_llm=not no_llm)
+
+
+@_command(cli, "检查模型、索引、大模型、磁盘和端口，说明怎么处理。")
+def doctor(ctx: typer.Context, as_json: Json = False) -> None:
+    """Check everything; exit 1 where something fails."""
+    from ui.doctor import check, show
+
+    with _opened(ctx) as app:
+        rows = check(app)
+    if as_json:
+        _emit({"checks": [row.record() for row in rows]})
+    else:
+        show(rows)
+    if any(row.state == "失败" for row in rows):
+        raise typer.Exit(1)
+
+
+@evaluation.callback()
+def _evaluation() -> None:
+    """Keep `eval` a group while it has one command."""
+
+
+@_command(evaluation, "在问题集上测量检索质量。", "retrieval")
+def eval_retrieval(
+    ctx: typer.Context,
+    dataset: Annotated[Path | None, typer.Argument(metavar="问题集", help="默认 eval/datasets/dev.jsonl")] = None,
+    as_json: Json = False,
+    k: Annotated[int, typer.Option("-k", metavar="段数", min=1, max=100, help="看前几段")] = 5,
+) -> None:
+    """Measure how often the evidence is among the first k passages."""
+    from dataclasses import asdict
+    from functools import partial
+
+    from eval import cases, run
+    from rag.settings import ROOT
+
+    path = dataset or ROOT / "eval" / "datasets" / "dev.jsonl"
+    if not path.is_file():
+        raise UsageError(f"找不到问题集 {path}", "请检查路径")
+    with _opened(ctx) as app:
+        depth = max(k, *run.HIT_AT, *run.RECALL_AT)
+        report = run.measure_retrieval(partial(app.search, k=depth), cases.load(path), k)
+    if as_json:
+        _emit(asdict(report))
+    else:
+        print(run.render(report))
+
+
+def main(argv: Sequence[str] | None = None, build: Build | None = None) -> int:
+    """Run the command line and return its exit code; `build` puts the program together."""
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]  # TextIO in general
+    args, debug = _take_debug(list(sys.argv[1:] if argv is None else argv))
+    try:
+        command = typer.main.get_command(cli)
+        code = command.main(args=args, prog_name="weice", standalone_mode=False, obj=build or _build)
+    except Exception as error:  # noqa: BLE001  # the outermost line: whatever it is becomes one line and a code
+        if debug:
+            import traceback
+
+            traceback.print_exc()
+        line, code = _told(error)
+        _complain(line)
+        return code
+    if code == _INTERRUPTED:
+        print("\n已中断。", file=sys.stderr)
+    return int(code or 0)
+
+
+_INTERRUPTED = 130
+
+
+def _build() -> App:
+    from rag import settings, wiring
+
+    return wiring.App(settings.load())
+
+
+@contextmanager
+def _opened(ctx: typer.Context) -> Iterator[App]:
+    app: App = ctx.obj()
+    try:
+        yield app
+    finally:
+        app.close()
+
+
+def _take_debug(args: list[str]) -> tuple[list[str], bool]:
+    """Take `--debug` out of the arguments, wherever it stands before a lone `--`."""
+    end = args.index("--") if "--" in args else len(args)
+    return [arg for arg in args[:end] if arg != "--debug"] + args[end:], "--debug" in args[:end]
+
+
+def _told(error: Exception) -> tuple[str, int]:
+    """One Chinese line for any error, and its exit code."""
+    match error:
+        case UsageError():
+            return str(error), 2
+        case WeiceError():
+            return str(error), 1
+        case TyperException():
+            return _wrong_usage(error), 2
+        case OSError():
+            where = f"：{error.filename}" if error.filename else ""
+            return f"系统错误（{error.strerror or error}）{where}。请检查路径、权限和磁盘空间", 1
+        case _:
+            return f"程序内部错误（{type(error).__name__}: {error}）。请加 --debug 重试并报告", 1
+
+
+def _wrong_usage(error: TyperException) -> str:
+    """What was wrong with the arguments, in Chinese; the classes are typer's own, known by name."""
+    option, parameter = getattr(error, "option_name", ""), getattr(error, "param", None)
+    name = ""
+    if parameter is not None:
+        name = "/".join(parameter.opts) if parameter.param_type_name == "option" else parameter.metavar
+    what = {
+        "NoArgsIsHelpError": "请写出要用的命令",
+        "NoSuchOption": f"没有选项 {option}",
+        "MissingParameter": f"缺少 {name}",
+        "BadParameter": f"{name} 的值不对{_allowed(parameter)}",
+        "BadOptionUsage": f"选项 {option} 的用法不对，可能缺少值",
+    }.get(type(error).__name__)
+    if what is None:
+        unknown = re.search(r"'(.+?)'|\((?!s\))(.+)\)", error.message)
+        what = f"不认识的命令或多余的参数：{unknown[1] or unknown[2]}" if unknown else error.message
+    ctx = getattr(error, "ctx", None)
+    return f"{what}。运行 {ctx.command_path if ctx is not None else 'weice'} --help 查看用法"
+
+
+def _allowed(parameter: Any) -> str:
+    least, most = getattr(parameter, "min", None), getattr(parameter, "max", None)
+    if least is None:
+        return ""
+    return f"，应为 {least} 到 {most} 的整数" if most is not None else f"，应为不小于 {least} 的整数"
+
+
+def _complain(line: str) -> None:
+    print("错误：" + " ".join(line.split()), file=sys.stderr)
+
+
+def _dumps(record: object) -> str:
+    return json.dumps(record, ensure_ascii=False)
+
+
+def _emit(record: object) -> None:
+    print(_dumps(record))
+
+
+def _need(question: str) -> None:
+    if not question.strip():
+        raise UsageError("问题是空的", '请写出要问的内容，例如 weice ask "厦门有多少家定点医药机构？"')
+
+
+def _read_history(path: Path | None) -> tuple[Turn, ...]:
+    """Read earlier turns. Raises `UsageError` where the file is no list of user/assistant pairs."""
+    if path is None:
+        return ()
+    from rag.schema import Turn
+
+    try:
+        turns = json.loads(path.read_text(encoding="utf-8-sig"))
+        return tuple(Turn(str(turn["user"]), str(turn["assistant"])) for turn in turns)
+    except OSError as error:
+        raise UsageError(f"上文文件读不了：{path}（{error.strerror}）", "请检查路径") from error
+    except (ValueError, TypeError, KeyError) as error:
+        raise UsageError(f"上文文件格式不对：{path}", '应为 JSON：[{"user": "…", "assistant": "…"}]') from error

@@ -1,0 +1,33 @@
+"""The Chinese words that terminal and page share: verdicts, support, modes, and where a quote stands.
+
+Plain text only; the page escapes it, the terminal prints it.
+"""
+
+from __future__ import annotations
+
+from rag.schema import Article, Citation, Evidence, Mode, Support, Verdict
+
+VERDICTS = {Verdict.ANSWERED: "已回答", Verdict.PARTIAL: "部分回答", Verdict.REFUSED: "资料中未找到"}
+SUPPORTS = {Support.FULL: "", Support.PARTIAL: "依据不全", Support.NONE: "无依据"}
+MODES = {Mode.LLM: "大模型作答", Mode.EXTRACTIVE: "原文摘录"}
+
+STRENGTHS = ((0.85, "强"), (0.6, "中"), (0.0, "弱"))
+"""Least score, as a share of the best passage of the same search, and what such a passage is called."""
+
+
+def strength(evidence: Evidence, best: float) -> str:
+    """How strong a passage is beside the best one of its search: 强, 中 or 弱."""
+    share = evidence.score / best if best > 0 else 0.0
+    return next((name for least, name in STRENGTHS if share >= least), "弱")
+
+
+def place(article: Article, page: int | None, section: str) -> str:
+    """Issue · column · source · page · section, as far as they are printed."""
+    printed = f"第{page}页" if page is not None else None
+    parts = (article.issue.label, article.column, article.source, printed, section)
+    return " · ".join(part for part in parts if part)
+
+
+def citation_place(citation: Citation) -> str:
+    """Where a quote stands."""
+    return place(citation.article, citation.page, citation.section)

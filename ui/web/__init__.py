@@ -1,0 +1,1 @@
+"""The web page: Gradio, one file a tab, rendering apart in `view`."""

@@ -1,0 +1,155 @@
+"""The page as a web application: Blocks, theme, and a response filter that keeps the browser on this machine.
+
+Nothing on the page asks another host for anything: fonts are the system's, Gradio's telemetry is off, and a
+Content-Security-Policy makes the browser refuse what slips through.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import TYPE_CHECKING, Any
+
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported
+os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+
+import gradio as gr
+from fastapi import FastAPI
+from starlette.datastructures import MutableHeaders
+
+from rag.errors import IndexStateError
+from ui.web import chat, view
+from ui.web.style import CSS
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from rag.wiring import App
+
+TITLE = "卫策问答"
+
+_POLICY = "; ".join(
+    (
+        "default-src 'self'",
+        "script-src 'self' 'unsafe-inline' 'unsafe-eval'",  # Gradio's own templates are compiled in the page
+        "style-src 'self' 'unsafe-inline'",
+        "img-src 'self' data: blob:",
+        "font-src 'self' data:",
+        "worker-src 'self' blob:",
+        "base-uri 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+        "object-src 'none'",
+    )
+)
+_FOREIGN_META = re.compile(rb'<meta\s+(?:property="og:|name="twitter:)[^>]*>\s*')
+_CHINESE = (
+    b"<script>for (const [k, v] of [['language', 'zh-CN'], ['languages', ['zh-CN']]])"
+    b"Object.defineProperty(navigator, k, {get: () => v})</script>"
+)
+
+
+def build_blocks(app: App, *, use_llm: bool) -> gr.Blocks:
+    """Lay out the page."""
+    blocks: gr.Blocks
+    with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as blocks:
+        line = f"只依据资料库回答，每句注明出处。{_library(app)}"
+        gr.HTML(f'<header class="wc-top"><h1>{TITLE}</h1><p>{line}</p></header>')
+        chat.add_tab(app, use_llm=use_llm)
+    return blocks
+
+
+def build_web(app: App, *, use_llm: bool) -> ASGIApp:
+    """The whole web application, to be run by any ASGI server."""
+    fonts = ("system-ui", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "sans-serif")
+    theme = gr.themes.Default(
+        primary_hue="teal",
+        neutral_hue="slate",
+        font=[gr.themes.Font(name) for name in fonts],
+        font_mono=[gr.themes.Font("ui-monospace"), gr.themes.Font("monospace")],
+    ).set(button_primary_background_fill="*primary_700", button_primary_background_fill_hover="*primary_800")
+    no_docs: dict[str, Any] = {"docs_url": None, "redoc_url": None, "openapi_url": None}
+    web = gr.mount_gradio_app(
+        FastAPI(title=TITLE, **no_docs),
+        build_blocks(app, use_llm=use_llm),
+        path="/",
+        footer_links=[],
+        run_history=False,
+        app_kwargs=no_docs,
+        show_error=False,
+        max_file_size="1kb",  # nothing is uploaded on this page
+        ssr_mode=False,
+        enable_monitoring=False,
+        pwa=False,
+        mcp_server=False,
+        theme=theme,
+        css=CSS,
+    )
+    return StayHere(web)
+
+
+def _library(app: App) -> str:
+    try:
+        return view.library_line(app.index.articles, app.index.version)
+    except IndexStateError:
+        return "还没有索引。"
+
+
+class StayHere:
+    """ASGI filter: a policy header on every response, the start page in Chinese without links elsewhere."""
+
+    def __init__(self, inner: ASGIApp) -> None:
+        """Filter the responses of `inner`."""
+        self._inner = inner
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._inner(scope, receive, send)
+            return
+        if scope["path"] == "/":
+            plain = [(k, v) for k, v in scope["headers"] if k != b"accept-encoding"]
+            await self._inner({**scope, "headers": plain}, receive, _PageEditor(send))
+            return
+
+        async def send_with_policy(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                _guard(MutableHeaders(scope=message))
+            await send(message)
+
+        await self._inner(scope, receive, send_with_policy)
+
+
+class _PageEditor:
+    """Holds the start page back until it is whole, then sends it edited."""
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._start: Message = {}
+        self._body = b""
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self._start = message
+            return
+        self._body += message.get("body", b"")
+        if message.get("more_body"):
+            return
+        page = edited(self._body)
+        headers = MutableHeaders(scope=self._start)
+        headers["content-length"] = str(len(page))
+        _guard(headers)
+        await self._send(self._start)
+        await self._send({"type": "http.response.body", "body": page})
+
+
+def edited(page: bytes) -> bytes:
+    """Gradio's start page in Chinese, without the social-media tags that name other hosts."""
+    page = _FOREIGN_META.sub(b"", page).replace(b'lang="en"', b'lang="zh-CN"', 1)
+    return page.replace(b"<head>", b"<head>" + _CHINESE, 1)
+
+
+def _guard(headers: MutableHeaders) -> None:
+    headers["content-security-policy"] = _POLICY
+    headers["referrer-policy"] = "no-referrer"
+    headers["x-content-type-options"] = "nosniff"
