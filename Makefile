@@ -9,12 +9,12 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 serve: $(VENV)/.ready ## 打开网页 http://127.0.0.1:7860
 	@$(BIN)/weice models pull
-	@$(BIN)/weice index
+	@$(BIN)/weice index --quiet || true # 个别文件读不了时照样打开网页
 	@$(BIN)/weice serve
 
 ask: $(VENV)/.ready ## 在终端问一个问题：make ask Q="…"
 	@$(BIN)/weice models pull
-	@$(BIN)/weice index --quiet
+	@$(BIN)/weice index --quiet || true
 	@$(BIN)/weice ask "$(Q)"
 
 test: $(VENV)/.ready-dev ## 全部测试

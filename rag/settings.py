@@ -66,9 +66,7 @@ class Settings(BaseSettings):
     words: bool = Field(True, description="是否用关键词检索")
     dense_weight: float = Field(0.5, ge=0, le=1, description="融合时向量一路的权重，关键词一路为 1 减它")
     boosts: bool = Field(True, description="是否按问题中的省份、年份、期号、栏目调整次序")
-    reranker: str = Field(
-        "features", description="重排：features、off，或交叉编码器模型（同 embedding_model 的写法）"
-    )
+    reranker: Literal["features", "off"] = Field("features", description="重排：features 或 off")
 
     # Answering
     evidence_tokens: int = Field(600, ge=100, description="送入大模型的资料上限（token）")

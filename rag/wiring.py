@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-import threading
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -24,10 +23,11 @@ if TYPE_CHECKING:
     from rag.batch import BatchReport
     from rag.index.build import BuildReport, IndexStore
     from rag.index.version import IndexVersion
+    from rag.llm.endpoint import EndpointGenerator, LocalGenerator
     from rag.llm.local import LocalServer
     from rag.models import ModelStore, Problem
     from rag.models.builtin import Kind
-    from rag.ports import Embedder, Generator, Reranker
+    from rag.ports import Embedder, Reranker
 
 Progress = Callable[[str, int, int], None]
 
@@ -168,7 +168,7 @@ class App:
         )
 
     @cached_property
-    def generator(self) -> Generator | None:
+    def generator(self) -> EndpointGenerator | LocalGenerator | None:
         """What writes answers; None where the settings want no LLM."""
         from rag.llm.endpoint import PRESETS, EndpointGenerator, LocalGenerator
 
@@ -182,18 +182,27 @@ class App:
         model = s.llm_model or (preset.model if preset else "")
         return EndpointGenerator(base_url, s.llm_api_key.get_secret_value(), model, s.llm_timeout_s)
 
+    def similarity(self, one: str, other: str) -> float:
+        """The cosine of two texts' embeddings."""
+        vectors = self.embedder.embed([one, other])
+        return float(vectors[0] @ vectors[1])
+
     def assistant(self, *, use_llm: bool = True) -> Assistant:
         """An assistant over the live index, with or without an LLM."""
         from rag.answer.assistant import Assistant
         from rag.answer.citing import Aligner
         from rag.answer.reading import EvidenceReader
+        from rag.answer.relevance import Relevance
 
         s = self.settings
-        aligner = Aligner(self.words.tokens, self.index.idf)
+        if use_llm:
+            self.prepare()
+        aligner = Aligner(self.words.tokens, self.index.idf, self.similarity)
         return Assistant(
             self.retriever,
             EvidenceReader(self.words, self.index.idf, aligner, budget=s.evidence_tokens),
             aligner,
+            Relevance(self.words, self.embedder),
             self.generator if use_llm else None,
             index_version=self.index.version,
             passages=s.passages,
@@ -214,10 +223,10 @@ class App:
 
     def prepare(self) -> None:
         """Warm up what the first question would wait for, in the background; a failure shows with the question."""
-        if self.generator is not None and hasattr(self.generator, "prepare"):
-            threading.Thread(target=self.generator.prepare, daemon=True).start()
+        if self.generator is not None:
+            self.generator.prepare()
 
-    def close(self) -> None:
-        """Stop the local model where this process was its last user."""
-        if "llm_server" in self.__dict__:
+    def close(self, *, stop_llm: bool = False) -> None:
+        """Let go. The local model is shared and ends by itself when idle; `stop_llm` ends one that we started."""
+        if stop_llm and "llm_server" in self.__dict__ and self.llm_server.started_here:
             self.llm_server.stop()

@@ -155,6 +155,7 @@ def index(
     ctx: typer.Context,
     files: Annotated[list[Path] | None, typer.Argument(metavar="[文件]…", help="要收进资料库的文件")] = None,
     rebuild: Annotated[bool, typer.Option("--rebuild", metavar="", help="全部重新解析和计算")] = False,
+    quiet: Annotated[bool, typer.Option("--quiet", metavar="", help="没有变化时不打印报告")] = False,
     as_json: Json = False,
 ) -> None:
     """Bring the index up to date and print the parse report."""
@@ -171,7 +172,7 @@ def index(
         from dataclasses import asdict
 
         _emit(asdict(report))
-    else:
+    elif not (quiet and report.unchanged):
         terminal.show_build(terminal.console(), report)
     if any(file.error for file in report.files):
         raise typer.Exit(1)

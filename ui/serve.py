@@ -29,7 +29,10 @@ def serve(app: App, *, host: str, port: int, use_llm: bool) -> None:
         out.print("正在打开网页服务 …")
         if use_llm:
             app.prepare()
-        _run(app, listener, use_llm=use_llm)
+        try:
+            _run(app, listener, use_llm=use_llm)
+        finally:
+            app.close(stop_llm=True)
         out.print("已停止。")
 
 

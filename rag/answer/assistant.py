@@ -12,11 +12,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import prompts
-from rag.answer.citing import Aligned, Aligner, distinct, number, plain
+from rag.answer.citing import Aligned, Aligner, distinct, joined_leads, number, plain
 from rag.answer.events import Event, EvidenceFound, Finished, Redraft, Stage, Token
 from rag.answer.question import normalise, standalone
 from rag.answer.quoting import quote
 from rag.answer.reading import EvidenceReader, Reading
+from rag.answer.relevance import Relevance
 from rag.corpus.sentences import sentences
 from rag.errors import GenerationError
 from rag.ports import Generator, Retriever
@@ -45,7 +46,7 @@ class Thresholds:
     """Below these the evidence does not hold the answer; fitted on the development questions."""
 
     coverage: float = 0.3
-    similarity: float = 0.5
+    similarity: float = 0.7
 
 
 @dataclass(slots=True)
@@ -67,6 +68,7 @@ class Assistant:
         retriever: Retriever,
         reader: EvidenceReader,
         aligner: Aligner,
+        relevance: Relevance,
         generator: Generator | None,
         *,
         index_version: str,
@@ -79,6 +81,7 @@ class Assistant:
         self._retriever = retriever
         self._reader = reader
         self._aligner = aligner
+        self._relevance = relevance
         self._generator = generator
         self._index_version = index_version
         self._passages = passages
@@ -134,9 +137,11 @@ class Assistant:
             wrong = "、".join(dict.fromkeys(w for a in failed for w in a.unmatched)) or failed[0].text[:30]
             yield Redraft(wrong)
             again = prompts.load("retry").substitute(wrong=wrong)
-            text = yield from self._drafted(generator, reading, draft.standalone, again, clock)
+            second = yield from self._drafted(generator, reading, draft.standalone, again, clock)
             yield Stage("核对")
-            aligned = self._aligned(text, reading)
+            text, aligned = max(
+                ((text, aligned), (second, self._aligned(second, reading))), key=lambda pair: _standing(pair[1])
+            )
         yield Finished(self._judged(replace(draft, model=generator.model), text, aligned, clock))
 
     def _drafted(
@@ -161,7 +166,7 @@ class Assistant:
         )
 
     def _aligned(self, text: str, reading: Reading) -> list[Aligned]:
-        said = [s for s in distinct(sentences(plain(text))) if not says_nothing(s)]
+        said = [s for s in joined_leads(distinct(sentences(plain(text)))) if not says_nothing(s)]
         return [self._aligner.align(sentence, reading.passages) for sentence in said]
 
     def _judged(self, draft: Answer, text: str, aligned: Sequence[Aligned], clock: _Clock) -> Answer:
@@ -169,6 +174,8 @@ class Assistant:
         standing = [a for a in aligned if a.support is not Support.NONE]
         if not standing:
             return self._refused(draft, clock)
+        if lacks := self._relevance.lacks(draft.standalone, standing):
+            return self._refused(draft, clock, f"资料里没有写到{'、'.join(lacks)}")
         body, said, citations = number(standing)
         missing = _missing(text, aligned)
         clock.mark("total_s")
@@ -183,7 +190,10 @@ class Assistant:
         )
 
     def _quoted(self, draft: Answer, reading: Reading, clock: _Clock, reason: str | None) -> Answer:
-        body, said, citations = number(quote(reading))
+        quotes = quote(reading)
+        if lacks := self._relevance.lacks(draft.standalone, quotes):
+            return self._refused(draft, clock, f"资料里没有写到{'、'.join(lacks)}")
+        body, said, citations = number(quotes)
         clock.mark("total_s")
         return replace(
             draft,
@@ -196,10 +206,16 @@ class Assistant:
             timings=clock.timings,
         )
 
-    def _refused(self, draft: Answer, clock: _Clock) -> Answer:
+    def _refused(self, draft: Answer, clock: _Clock, reason: str = "资料中没有找到依据") -> Answer:
         clock.mark("total_s")
         mode = Mode.LLM if self._generator else Mode.EXTRACTIVE
-        return replace(draft, text=REFUSAL, reason="资料中没有找到依据", mode=mode, timings=clock.timings)
+        return replace(draft, text=REFUSAL, reason=reason, mode=mode, timings=clock.timings)
+
+
+def _standing(aligned: Sequence[Aligned]) -> tuple[bool, int]:
+    """How well a draft stands: wholly, and with how many sentences."""
+    standing = sum(a.support is not Support.NONE for a in aligned)
+    return bool(standing) and standing == len(aligned), standing
 
 
 def _missing(text: str, aligned: Sequence[Aligned]) -> str | None:

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from rag.answer.numbers import unmatched
+from rag.answer.numbers import quantities, unmatched
 from rag.corpus.places import places
 from rag.corpus.sentences import Span, sentence_spans
 from rag.corpus.words import fold
@@ -23,15 +23,23 @@ FULL = 0.6
 """Share of a sentence's word weight that its cited text must hold for full support."""
 PARTIAL = 0.35
 """Share below which the cited text does not carry the sentence."""
+SIMILAR = 0.75
+"""Cosine from which a passage carries a sentence that says the same in other words."""
 GAIN = 0.12
 """Share that a further citation must add."""
 
 _SQUARE_MARK = re.compile(r"\s*[\[［【]\s*(?:资料|来源)?\s*\d{1,2}(?:\s*[,，、-]\s*\d{1,2})*\s*[\]］】]")
+_LEAD = re.compile(
+    r"^(?:根据)?(?:所给)?(?:资料|《[^》]{2,60}》(?:（\d{4}-\d{2}-\d{2}）)?)中?(?:提到|显示|指出|介绍)?[，,：:]\s*",
+    re.M,
+)
+"""A model's way of saying that it read: 资料中提到，"""
 _MARKUP = re.compile(r"\*\*|__|^#{1,6}\s+|^\s*[-*•]\s+(?=\S)|`", re.M)
 _ENDS = "。！？!?；;：:，,、"
 
 Tokens = Callable[[str], list[str]]
 Weight = Callable[[str], float]
+Similarity = Callable[[str, str], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +63,23 @@ class Passage:
         return any(s.start == start and s.start + len(s.heading) >= end for s in self.chunk.article.sections)
 
     @property
+    def around(self) -> str:
+        """The sentence with its headings and what stands before it in its chunk: where its subject may stand."""
+        start = min(self.chunk.start, self.span[0])
+        return f"{self.context} {self.chunk.article.text[start : self.span[1]]}"
+
+    @property
+    def regions(self) -> frozenset[str]:
+        """The regions that the sentence speaks of: its own, else its section's, else the last ones named before."""
+        article = self.chunk.article
+        sections = [s.start for s in article.sections if s.start <= self.span[0] < s.end]
+        before = sentence_spans(article.text, max(sections, default=0), self.span[0])
+        texts = [self.text, *article.section_path(self.span[0])[::-1]]
+        texts += [article.text[a:b] for a, b in reversed(before)]
+        texts += [article.title, article.source or ""]
+        return frozenset(next((named for text in texts if (named := places(text))), ()))
+
+    @property
     def context(self) -> str:
         """Title and section path: what the sentence is about, beside its own words."""
         article = self.chunk.article
@@ -74,16 +99,17 @@ class Aligned:
 
 def plain(text: str) -> str:
     """Return a model's text without the marks and the markup that it put in."""
-    return _MARKUP.sub("", _SQUARE_MARK.sub("", text)).strip()
+    return _LEAD.sub("", _MARKUP.sub("", _SQUARE_MARK.sub("", text))).strip()
 
 
 class Aligner:
     """Aligns sentences to evidence; `tokens` cuts words, `weight` is a word's inverse document frequency."""
 
-    def __init__(self, tokens: Tokens, weight: Weight) -> None:
-        """Take the tokenizer and the word weights of the library."""
+    def __init__(self, tokens: Tokens, weight: Weight, similarity: Similarity) -> None:
+        """Take the tokenizer, the word weights of the library, and the cosine of two texts' embeddings."""
         self._tokens = tokens
         self._weight = weight
+        self._similarity = similarity
 
     def passages(self, chunks: Sequence[Chunk]) -> list[Passage]:
         """Return the sentences of the chunks, each once, in the order of the chunks."""
@@ -117,6 +143,8 @@ class Aligner:
             chosen, coverage = [*chosen, best], reached
         missing = _missing(sentence, chosen)
         share = _coverage(weights, grams, chosen, with_context=True)
+        if share < PARTIAL and chosen and not missing and self._similarity(sentence, chosen[0].text) >= SIMILAR:
+            share = PARTIAL
         return Aligned(sentence, tuple(chosen), _support(share, missing), missing)
 
     def _gain(
@@ -148,12 +176,24 @@ def _coverage(
 
 
 def _missing(sentence: str, chosen: Sequence[Passage]) -> tuple[str, ...]:
-    """The numbers and places of `sentence` that the chosen passages do not state."""
+    """The numbers and regions of `sentence` that the chosen passages do not state, or state of another region."""
     texts = [part for p in chosen for part in (p.text, p.context)]
-    numbers = unmatched(sentence, texts)
-    issues = [p.chunk.article.issue for p in chosen]
-    known = {place for text in (*texts, *(i.publisher or "" for i in issues)) for place in places(text)}
-    return (*numbers, *(place for place in places(sentence) if place not in known))
+    said = places(sentence)
+    regions = [p.regions for p in chosen]
+    missing = list(unmatched(sentence, texts))
+    for quantity in quantities(sentence):
+        holders = [p for p in chosen if not unmatched(quantity.text, [p.text, p.context])]
+        if said and holders and not any(_speaks_of(p, said) for p in holders):
+            missing.append(quantity.text)
+    known = frozenset().union(*regions, *(places(text) for text in texts))
+    missing += [place for place in said if place not in known]
+    return tuple(dict.fromkeys(missing))
+
+
+def _speaks_of(passage: Passage, regions: Sequence[str]) -> bool:
+    """Whether a passage is about one of the regions; one that names none, where its article does."""
+    named = passage.regions or frozenset(places(passage.chunk.article.text))
+    return not named.isdisjoint(regions)
 
 
 def _support(share: float, missing: tuple[str, ...]) -> Support:
@@ -198,6 +238,19 @@ def _joined(lines: Sequence[str]) -> str:
         item = re.match(r"(?:[（(]?\d{1,2}[)）.、]|[一二三四五六七八九十]{1,2}[是、]|第[一二三四五六七八九十])", line)
         text += ("\n" if text and item else "") + line
     return text
+
+
+def joined_leads(sentences: Sequence[str]) -> list[str]:
+    """Return the sentences with each lead-in (…如下：) put before the sentence that it leads to."""
+    joined: list[str] = []
+    lead = ""
+    for sentence in sentences:
+        if sentence.endswith(("：", ":")):
+            lead += sentence
+        else:
+            joined.append(lead + sentence)
+            lead = ""
+    return joined
 
 
 def distinct(sentences: Sequence[str]) -> list[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
 
@@ -41,6 +41,8 @@ class Quantity:
     value: Fraction
     kind: Kind
     text: str
+    end: int = field(default=0, compare=False)
+    """Offset behind the number in its text: there its measure word stands."""
 
 
 def quantities(text: str) -> tuple[Quantity, ...]:
@@ -57,14 +59,16 @@ def quantities(text: str) -> tuple[Quantity, ...]:
     return tuple(q for _, q in sorted(found, key=lambda pair: pair[0]))
 
 
+def all_quantities(text: str) -> tuple[Quantity, ...]:
+    """Return every number of a text, single Chinese numerals and list numbering included."""
+    plain = text.translate(_WIDE)
+    read = [*map(_arabic, _ARABIC.finditer(plain)), *map(_chinese, _CHINESE.finditer(plain))]
+    return tuple(quantity for quantity in read if quantity)
+
+
 def stated(texts: Iterable[str]) -> frozenset[tuple[Fraction, Kind]]:
     """Return every value that the texts state, single Chinese numerals and list numbering included."""
-    values: set[tuple[Fraction, Kind]] = set()
-    for text in texts:
-        plain = text.translate(_WIDE)
-        read = [*map(_arabic, _ARABIC.finditer(plain)), *map(_chinese, _CHINESE.finditer(plain))]
-        values |= {(quantity.value, quantity.kind) for quantity in read if quantity}
-    return frozenset(values)
+    return frozenset((q.value, q.kind) for text in texts for q in all_quantities(text))
 
 
 def unmatched(sentence: str, cited: Iterable[str]) -> tuple[str, ...]:
@@ -121,20 +125,20 @@ def _arabic(match: re.Match[str]) -> Quantity:
         value, unit = value / 10, "%"
     elif unit == "成":
         value, unit = value * 10, "%"
-    return Quantity(value, _kind(unit), match.group().strip())
+    return Quantity(value, _kind(unit), match.group().strip(), match.start() + len(match.group().rstrip()))
 
 
 def _chinese(match: re.Match[str]) -> Quantity | None:
     if match.group("percent"):
-        return Quantity(_numeral(match.group("of")), "percent", match.group())
+        return Quantity(_numeral(match.group("of")), "percent", match.group(), match.end())
     if match.group("tenths"):
         half = match.group("half")
         tail = 5 if half == "半" else _DIGITS.get(half or "零", 0)
-        return Quantity(Fraction(_DIGITS[match.group("tenths")] * 10 + tail), "percent", match.group())
+        return Quantity(Fraction(_DIGITS[match.group("tenths")] * 10 + tail), "percent", match.group(), match.end())
     number = match.group("number")
     if all(c in _MAGNITUDES for c in number) and number != "十":
         return None
-    return Quantity(_numeral(number + match.group("more")), _kind(match.group("unit")), match.group())
+    return Quantity(_numeral(number + match.group("more")), _kind(match.group("unit")), match.group(), match.end())
 
 
 def _numeral(text: str) -> Fraction:

@@ -35,6 +35,8 @@ class Kind(StrEnum):
 
 SHARE = {Kind.FACT: 0.4, Kind.LIST: 1.0, Kind.COMPARE: 0.8, Kind.SUMMARY: 1.0}
 """Share of the token budget that a kind of answer is given: a fact drowns in what stands around it."""
+BESIDE = 0.8
+"""Share of the best sentence's score from which a sentence is shown beside a whole section."""
 WEAKEST = {Kind.FACT: 0.5, Kind.LIST: 0.0, Kind.COMPARE: 0.4, Kind.SUMMARY: 0.0}
 """Score, as a share of the best sentence's, below which a sentence is not shown."""
 
@@ -99,11 +101,11 @@ class EvidenceReader:
         kind = kind_of(question)
         asked = {word: self._idf(word) for word in self._words.tokens(question)}
         asked |= {w: self._idf(w) for s in self._words.synonyms(question) for w in self._words.tokens(s)}
-        scored = self._scored(question, asked, evidence)
+        scored = _of_the_regions(question, self._scored(question, asked, evidence))
         scored = [row for row in scored if row[1] >= WEAKEST[kind] * scored[0][1]]
         characters = int(self._budget / TOKENS_PER_CHARACTER * SHARE[kind])
         if kind in {Kind.LIST, Kind.SUMMARY}:
-            scored = self._whole_section(scored, evidence, characters)
+            scored = self._whole_section(scored, characters)
         chosen = _within(scored, characters)
         coverage = max((share for share, _, _ in scored), default=0.0)
         return Reading(kind, tuple(chosen), layout(chosen), coverage)
@@ -122,23 +124,36 @@ class EvidenceReader:
             for passage in self._aligner.passages([item.chunk]):
                 if passage.is_heading:
                     continue
-                share = [sum(w for word, w in asked.items() if word in words) / total for words in (
-                    passage.words, passage.words | context, around)]
+                share = [
+                    sum(w for word, w in asked.items() if word in words) / total
+                    for words in (passage.words, passage.words | context, around)
+                ]
                 score = 0.5 * item.score / best + sum(share) + 0.3 * shape.fits(passage.text)
                 found.setdefault((item.chunk.article.id, passage.span[0]), (share[1], score, passage))
         return sorted(found.values(), key=lambda row: -row[1])
 
     def _whole_section(
-        self, scored: list[tuple[float, float, Passage]], evidence: Sequence[Evidence], characters: int
+        self, scored: list[tuple[float, float, Passage]], characters: int
     ) -> list[tuple[float, float, Passage]]:
         """Put the section around the best passage first: an enumeration is shown whole."""
-        if not evidence:
+        if not scored:
             return scored
-        section = self._aligner.passages([around(evidence[0].chunk, characters)])
+        section = self._aligner.passages([around(scored[0][2].chunk, characters)])
+        section = [passage for passage in section if not passage.is_heading]
         spans = {(p.chunk.article.id, p.span[0]) for p in section}
         share = {(p.chunk.article.id, p.span[0]): held for held, _, p in scored}
         first = [(share.get((p.chunk.article.id, p.span[0]), 0.0), 9.0, p) for p in section]
-        return first + [row for row in scored if (row[2].chunk.article.id, row[2].span[0]) not in spans]
+        strong = [row for row in scored if row[1] >= BESIDE * scored[0][1]]
+        return first + [row for row in strong if (row[2].chunk.article.id, row[2].span[0]) not in spans]
+
+
+def _of_the_regions(question: str, scored: list[tuple[float, float, Passage]]) -> list[tuple[float, float, Passage]]:
+    """Leave out what stands under another region's heading than the question names, where anything else is left."""
+    named = set(places(question))
+    if not named:
+        return scored
+    kept = [row for row in scored if not (home := set(places(row[2].context))) or home & named]
+    return kept or scored
 
 
 def around(chunk: Chunk, characters: int) -> Chunk:

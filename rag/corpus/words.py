@@ -23,6 +23,12 @@ _STOP = frozenset(
 )
 
 
+_NOUN_TAGS = frozenset("njlizt")
+"""First letters of jieba's tags of nouns, abbreviations, idioms, phrases, other names and times."""
+_ATTRIBUTE_TAGS = frozenset("abmqu")
+"""Of adjectives, distinguishing words, numerals, measure words and 的."""
+
+
 def fold(text: str) -> str:
     """Return `text` in lower case with full-width letters, digits and signs as half-width ones (NFKC)."""
     return unicodedata.normalize("NFKC", text).lower()
@@ -55,6 +61,10 @@ class Words:
         return cutter
 
     @cached_property
+    def _lexicon(self) -> frozenset[str]:
+        return frozenset(word for words in read_lexicon(self._files) for word in words)
+
+    @cached_property
     def _synonyms(self) -> dict[str, tuple[str, ...]]:
         groups: dict[str, tuple[str, ...]] = {}
         for words in read_lexicon(self._files):
@@ -69,6 +79,35 @@ class Words:
     def terms(self, text: str) -> list[str]:
         """Return the words of `text` in order, each character in one word only."""
         return [word for word in self._cutter.cut(fold(text)) if _is_word(word)]
+
+    def nouns(self, text: str) -> list[str]:
+        """Return the nouns and names of two characters or more in `text`, in order."""
+        return [word for word, tag in self._cutter.tag(fold(text)) if tag[:1] in _NOUN_TAGS and len(word) > 1]
+
+    def leading_nouns(self, text: str) -> list[str]:
+        """Return the nouns at the start of `text`, up to its first word that is neither noun nor attribute."""
+        found: list[str] = []
+        for word, tag in self._cutter.tag(fold(text)):
+            if tag[:1] in _NOUN_TAGS:
+                found.append(word)
+            elif tag[:1] not in _ATTRIBUTE_TAGS:
+                break
+        return [word for word in found if len(word) > 1]
+
+    def place_names(self, text: str) -> list[str]:
+        """Return the places that `text` names, cities and counties too, without 省, 市, 县 and 区 at their ends."""
+        names = [word for word, tag in self._cutter.tag(fold(text)) if tag == "ns" and len(word) > 1]
+        return [name.rstrip("省市县区") if len(name) > 2 else name for name in names]
+
+    def lexicon_terms(self, text: str) -> list[str]:
+        """Return the words of the lexicon of three characters or more that `text` holds."""
+        folded = fold(text)
+        return [word for word in self._lexicon if len(word) > 2 and word in folded]
+
+    def same(self, word: str, text: str) -> bool:
+        """Whether `text` holds `word` or a word of the lexicon that means the same."""
+        folded = fold(text)
+        return word in folded or any(other in folded for other in self._synonyms.get(word, ()))
 
     def synonyms(self, text: str) -> list[str]:
         """Return the words that mean the same as a word in `text` and are not in it."""

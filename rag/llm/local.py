@@ -54,6 +54,8 @@ class LocalServer:
         self._state = run_dir / "llm.json"
         self._heartbeat = run_dir / "llm.alive"
         self._log = run_dir / "llm.log"
+        self.started_here = False
+        """Whether it was this object that started the running child."""
 
     def ensure(self) -> Running:
         """Return the running LLM, starting it where there is none. Raises `LlmUnavailable`."""
@@ -148,6 +150,7 @@ class LocalServer:
             process.wait()
             raise
         threading.Thread(target=process.wait, daemon=True).start()  # reaps it when it ends
+        self.started_here = True
         return running
 
     def _await(self, process: subprocess.Popen[bytes]) -> Running:

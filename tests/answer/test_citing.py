@@ -14,7 +14,7 @@ TEXT = (
     "厦门市全市2000余家定点医药机构均已接入即时结算系统。海南省医保事前提醒规则已扩充到17大类440小类242419条。"
     "全省中药种植面积达485万亩。职工医保基金收入为2.37万亿元。"
 )
-ALIGNER = Aligner(Words().tokens, lambda _: 1.0)
+ALIGNER = Aligner(Words().tokens, lambda _: 1.0, lambda *_: 0.0)
 
 
 def aligned(sentence: str, text: str = TEXT) -> Aligned:

@@ -49,7 +49,17 @@ def test_another_value_does_not_match(said: str, cited: str, missing: tuple[str,
 
 @pytest.mark.parametrize(
     "text",
-    ["DeepSeek-R1", "12345X平台", "1. 第一\n2. 第二", "（1）加强领导", "十分重要", "百千万工程", "一是抓落实", "三医联动", "CAR-T与PD-1"],
+    [
+        "DeepSeek-R1",
+        "12345X平台",
+        "1. 第一\n2. 第二",
+        "（1）加强领导",
+        "十分重要",
+        "百千万工程",
+        "一是抓落实",
+        "三医联动",
+        "CAR-T与PD-1",
+    ],
 )
 def test_what_is_no_number_is_not_read_as_one(text: str) -> None:
     assert quantities(text) == ()

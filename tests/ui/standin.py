@@ -237,5 +237,5 @@ class StandIn:
     def prepare(self) -> None:
         self.prepared += 1
 
-    def close(self) -> None:
+    def close(self, *, stop_llm: bool = False) -> None:
         self.closed += 1

@@ -1,0 +1,148 @@
+"""Does a carried answer answer what was asked? What it lacks of the question, found without a model's opinion.
+
+A small model asked for a yes or no says yes to everything (measured on the development questions), so the answer's
+cited text is compared with the question: the places it names, the number it asks for, and the thing it counts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+import numpy as np
+
+from rag.answer.citing import Aligned, Passage
+from rag.answer.numbers import Quantity, all_quantities, stated
+from rag.answer.reading import Kind, kind_of
+from rag.corpus.places import places
+from rag.corpus.words import Words, fold
+from rag.ports import Embedder
+
+ALIKE = 0.8
+"""Cosine of two words' embeddings from which they may mean the same: 宝宝 and 新生儿 0.82, 床位 and 设备 0.70."""
+
+SAME = 0.85
+"""Cosine of question and cited sentence from which no word needs to be alike."""
+
+_COUNT = re.compile(
+    r"(?:多少|几)(?P<unit>人次|[个家条项亩间张人名位元种所例件座台套只支次份天年月成倍岁钱])?|(?:比例|占比|率)(?:是|为|达|有)"
+)
+_PERSON, _PLACE, _THING = frozenset("人名位"), frozenset("家所个"), frozenset("项个条种")
+_UNITS = (
+    dict.fromkeys("人名位", _PERSON)
+    | dict.fromkeys("家所", _PLACE)
+    | dict.fromkeys("项条种", _THING)
+    | {unit: frozenset({unit}) for unit in ("人次", *"亩间张座台套")}
+    | {"天": frozenset("天日个"), "钱": frozenset("元英美欧")}
+)
+"""Asked measure word -> measure words of an answer; others say too little."""
+_CLAUSE_END = re.compile(r"[，。？！,?!；;]")
+
+
+class Relevance:
+    """Compares answers with questions; `embedder` knows which words are alike."""
+
+    def __init__(self, words: Words, embedder: Embedder) -> None:
+        """Take the tokenizer and the embedding model of the library."""
+        self._words = words
+        self._embedder = embedder
+
+    def lacks(self, question: str, aligned: Sequence[Aligned]) -> tuple[str, ...]:
+        """Return what `question` names that the cited text does not speak of; nothing where it answers."""
+        passages = [p for item in aligned for p in item.passages]
+        missing = self._places(question, passages) + self._terms(question, passages)
+        count = _COUNT.search(question) if kind_of(question) is Kind.FACT else None
+        if not missing and count:
+            missing = self._count(question, count, aligned)
+        return tuple(dict.fromkeys(missing))
+
+    def _count(self, question: str, count: re.Match[str], aligned: Sequence[Aligned]) -> list[str]:
+        """What a counting question asks for that the answer's numbers do not tell."""
+        if not any(all_quantities(item.text) for item in aligned):
+            return [f"“{count.group()}”"]
+        holders = [(item, p) for item in aligned for p in item.passages if _shared(item, p)]
+        fitting = [p for item, p in holders if _fits(count.group("unit"), item, p)]
+        if not fitting:
+            return [f"“{count.group()}”"]
+        thing = self._counted(question, count)
+        if not thing or self._speaks_of(thing, fitting) or self._says_the_same(question, fitting):
+            return []
+        return thing[-1:]
+
+    def _places(self, question: str, passages: Sequence[Passage]) -> list[str]:
+        """Places of the question that no cited sentence is about."""
+        regions = frozenset().union(*(p.regions for p in passages))
+        around = fold(" ".join(p.around for p in passages))
+        cities = [name for name in self._words.place_names(question) if not places(name)]
+        missing = [name for name in places(question) if name not in regions and name not in around]
+        return missing + [name for name in cities if name not in around and name not in _NATION]
+
+    def _terms(self, question: str, passages: Sequence[Passage]) -> list[str]:
+        """Terms of the lexicon, such as 居民医保, that the cited text has a sister of but not themselves."""
+        around = " ".join(p.around for p in passages)
+        held = self._words.lexicon_terms(around)
+        return [
+            term
+            for term in self._words.lexicon_terms(question)
+            if not self._words.same(term, around) and any(_sisters(term, other) for other in held)
+        ]
+
+    def _counted(self, question: str, count: re.Match[str]) -> list[str]:
+        """The nouns that say what is counted: right behind 多少, else before it."""
+        behind = self._words.leading_nouns(_CLAUSE_END.split(question[count.end() :])[0])
+        return behind or self._words.nouns(_CLAUSE_END.split(question[: count.start()])[-1])[-2:]
+
+    def _speaks_of(self, thing: Sequence[str], passages: Sequence[Passage]) -> bool:
+        """Whether the cited text holds one of the words, part of one, or a word that is alike."""
+        around = " ".join(p.around for p in passages)
+        folded = fold(around)
+        if any(self._words.same(word, around) or _half_in(word, folded) for word in thing):
+            return True
+        known = list(dict.fromkeys(word for p in passages for word in self._words.terms(p.text) if len(word) > 1))
+        if not known:
+            return False
+        vectors = self._embedder.embed([*thing, *known])
+        return bool(np.max(vectors[: len(thing)] @ vectors[len(thing) :].T) >= ALIKE)
+
+    def _says_the_same(self, question: str, passages: Sequence[Passage]) -> bool:
+        """Whether a cited sentence is as near to the question as to be it in other words."""
+        vectors = self._embedder.embed([question, *(p.text for p in passages)])
+        return bool(np.max(vectors[0] @ vectors[1:].T) >= SAME)
+
+
+_NATION = frozenset({"全国", "中国", "我国", "国内", "全球", "世界"})
+
+
+def _shared(item: Aligned, passage: Passage) -> bool:
+    """Whether the passage states a number that the sentence states."""
+    return not stated([item.text]).isdisjoint(stated([passage.text]))
+
+
+def _fits(unit: str | None, item: Aligned, passage: Passage) -> bool:
+    """Whether one of the shared numbers stands in the passage with a measure word such as was asked for."""
+    wanted = _UNITS.get(unit or "")
+    if wanted is None:
+        return True
+    said = stated([item.text])
+    return any(
+        (q.value, q.kind) in said and _measure(passage.text, q) in wanted for q in all_quantities(passage.text)
+    )
+
+
+def _measure(text: str, quantity: Quantity) -> str:
+    """The measure word behind a number: 人次 whole, else its first character; a duration's unit is in its kind."""
+    if quantity.kind == "day":
+        return "日"
+    behind = text[quantity.end : quantity.end + 3].lstrip("余多 ")
+    return "人次" if behind.startswith("人次") else behind[:1]
+
+
+def _half_in(word: str, text: str) -> bool:
+    """Whether half of a longer word's character pairs stand in `text`: 中药材 in 中药种植面积."""
+    pairs = [word[i : i + 2] for i in range(len(word) - 1)]
+    return len(pairs) > 1 and sum(pair in text for pair in pairs) * 2 >= len(pairs)
+
+
+def _sisters(term: str, other: str) -> bool:
+    """Whether two terms differ only in what stands before the same ending: 居民医保 and 职工医保."""
+    return term != other and len(term) == len(other) and term[-2:] == other[-2:]
