@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from rag.answer.citing import Aligned, Passage
-from rag.answer.numbers import Quantity, all_quantities, stated
+from rag.answer.numbers import Quantity, all_quantities
 from rag.answer.reading import Kind, kind_of
-from rag.corpus.places import places
+from rag.corpus.places import cities, places
 from rag.corpus.words import Words, fold
 from rag.ports import Embedder
 
@@ -25,7 +25,7 @@ SAME = 0.85
 """Cosine of question and cited sentence from which no word needs to be alike."""
 
 _COUNT = re.compile(
-    r"(?:多少|几)(?P<unit>人次|[个家条项亩间张人名位元种所例件座台套只支次份天年月成倍岁钱])?|(?:比例|占比|率)(?:是|为|达|有)"
+    r"(?:多少|几)(?P<unit>人次|[万亿]*元|[个家条项亩间张人名位种所例件座台套只支次份天年月成倍岁钱分])?|(?:比例|占比|率)(?:是|为|达|有)"
 )
 _PERSON, _PLACE, _THING = frozenset("人名位"), frozenset("家所个"), frozenset("项个条种")
 _UNITS = (
@@ -33,9 +33,10 @@ _UNITS = (
     | dict.fromkeys("家所", _PLACE)
     | dict.fromkeys("项条种", _THING)
     | {unit: frozenset({unit}) for unit in ("人次", *"亩间张座台套")}
-    | {"天": frozenset("天日个"), "钱": frozenset("元英美欧")}
+    | {"天": frozenset("天日个"), "钱": frozenset("元英美欧"), "元": frozenset("元")}
 )
 """Asked measure word -> measure words of an answer; others say too little."""
+_ASKING = re.compile(r"多少|几|谁|什么|啥|哪|怎|如何|(?:比例|占比|率)(?:是|为|达|有)")
 _CLAUSE_END = re.compile(r"[，。？！,?!；;]")
 
 
@@ -51,7 +52,8 @@ class Relevance:
         """Return what `question` names that the cited text does not speak of; nothing where it answers."""
         passages = [p for item in aligned for p in item.passages]
         missing = self._places(question, passages) + self._terms(question, passages)
-        count = _COUNT.search(question) if kind_of(question) is Kind.FACT else None
+        single = kind_of(question) is Kind.FACT and len(_ASKING.findall(question)) == 1
+        count = _COUNT.search(question) if single else None
         if not missing and count:
             missing = self._count(question, count, aligned)
         return tuple(dict.fromkeys(missing))
@@ -73,9 +75,8 @@ class Relevance:
         """Places of the question that no cited sentence is about."""
         regions = frozenset().union(*(p.regions for p in passages))
         around = fold(" ".join(p.around for p in passages))
-        cities = [name for name in self._words.place_names(question) if not places(name)]
         missing = [name for name in places(question) if name not in regions and name not in around]
-        return missing + [name for name in cities if name not in around and name not in _NATION]
+        return missing + [name for name in cities(question) if name not in around]
 
     def _terms(self, question: str, passages: Sequence[Passage]) -> list[str]:
         """Terms of the lexicon, such as 居民医保, that the cited text has a sister of but not themselves."""
@@ -90,7 +91,8 @@ class Relevance:
     def _counted(self, question: str, count: re.Match[str]) -> list[str]:
         """The nouns that say what is counted: right behind 多少, else before it."""
         behind = self._words.leading_nouns(_CLAUSE_END.split(question[count.end() :])[0])
-        return behind or self._words.nouns(_CLAUSE_END.split(question[: count.start()])[-1])[-2:]
+        before = _CLAUSE_END.split(question[: count.start()])[-1]
+        return behind or self._words.nouns(before)[-1 if before.endswith(("是", "为")) else -2 :]
 
     def _speaks_of(self, thing: Sequence[str], passages: Sequence[Passage]) -> bool:
         """Whether the cited text holds one of the words, part of one, or a word that is alike."""
@@ -110,23 +112,19 @@ class Relevance:
         return bool(np.max(vectors[0] @ vectors[1:].T) >= SAME)
 
 
-_NATION = frozenset({"全国", "中国", "我国", "国内", "全球", "世界"})
-
-
 def _shared(item: Aligned, passage: Passage) -> bool:
-    """Whether the passage states a number that the sentence states."""
-    return not stated([item.text]).isdisjoint(stated([passage.text]))
+    """Whether the passage states a number that the sentence states, 2日 as 2天."""
+    said = {quantity.value for quantity in all_quantities(item.text)}
+    return any(quantity.value in said for quantity in all_quantities(passage.text))
 
 
 def _fits(unit: str | None, item: Aligned, passage: Passage) -> bool:
     """Whether one of the shared numbers stands in the passage with a measure word such as was asked for."""
-    wanted = _UNITS.get(unit or "")
+    wanted = _UNITS.get((unit or "").lstrip("万亿"))
     if wanted is None:
         return True
-    said = stated([item.text])
-    return any(
-        (q.value, q.kind) in said and _measure(passage.text, q) in wanted for q in all_quantities(passage.text)
-    )
+    said = {q.value for q in all_quantities(item.text)}
+    return any(q.value in said and _measure(passage.text, q) in wanted for q in all_quantities(passage.text))
 
 
 def _measure(text: str, quantity: Quantity) -> str:

@@ -1,11 +1,12 @@
 """The provincial-level regions of China: their names as people write them, and where a text names them.
 
-No gazetteer of cities and counties: these are found as words, not as places.
+Cities and countries are read from `cities.txt`; counties are not known as places.
 """
 
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 _NAMES = [
     "北京",
@@ -52,6 +53,20 @@ _ALIASES = {
     "京津冀": "京津冀",
     **{name: name for name in _NAMES},
 }
+_CITIES = re.compile(
+    "|".join(
+        sorted(
+            (
+                name
+                for line in Path(__file__).with_name("cities.txt").read_text(encoding="utf-8").splitlines()
+                if not line.startswith("#")
+                for name in line.split()
+            ),
+            key=len,
+            reverse=True,
+        )
+    )
+)
 _PATTERN = re.compile("|".join(sorted(_ALIASES, key=len, reverse=True)))
 
 
@@ -63,3 +78,8 @@ def places(text: str) -> tuple[str, ...]:
 def place_spans(text: str) -> list[tuple[int, int, str]]:
     """Return (start, end, usual short name) of each region named in `text`."""
     return [(m.start(), m.end(), _ALIASES[m.group()]) for m in _PATTERN.finditer(text)]
+
+
+def cities(text: str) -> tuple[str, ...]:
+    """Return the cities and countries that `text` names, once each."""
+    return tuple(dict.fromkeys(_CITIES.findall(text)))

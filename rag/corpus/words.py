@@ -23,8 +23,8 @@ _STOP = frozenset(
 )
 
 
-_NOUN_TAGS = frozenset("njlizt")
-"""First letters of jieba's tags of nouns, abbreviations, idioms, phrases, other names and times."""
+_NOUN_TAGS = frozenset("njliz")
+"""First letters of jieba's tags of nouns, abbreviations, idioms, phrases and other names."""
 _ATTRIBUTE_TAGS = frozenset("abmqu")
 """Of adjectives, distinguishing words, numerals, measure words and 的."""
 
@@ -57,7 +57,7 @@ class Words:
         cutter = rjieba.Jieba()
         for words in read_lexicon(self._files):
             for word in words:
-                cutter.add_word(word, None, None)
+                cutter.add_word(word, None, "n")
         return cutter
 
     @cached_property
@@ -82,22 +82,17 @@ class Words:
 
     def nouns(self, text: str) -> list[str]:
         """Return the nouns and names of two characters or more in `text`, in order."""
-        return [word for word, tag in self._cutter.tag(fold(text)) if tag[:1] in _NOUN_TAGS and len(word) > 1]
+        return [word for word, tag in self._cutter.tag(fold(text), False) if tag[:1] in _NOUN_TAGS and len(word) > 1]
 
     def leading_nouns(self, text: str) -> list[str]:
         """Return the nouns at the start of `text`, up to its first word that is neither noun nor attribute."""
         found: list[str] = []
-        for word, tag in self._cutter.tag(fold(text)):
+        for word, tag in self._cutter.tag(fold(text), False):
             if tag[:1] in _NOUN_TAGS:
                 found.append(word)
             elif tag[:1] not in _ATTRIBUTE_TAGS:
                 break
         return [word for word in found if len(word) > 1]
-
-    def place_names(self, text: str) -> list[str]:
-        """Return the places that `text` names, cities and counties too, without 省, 市, 县 and 区 at their ends."""
-        names = [word for word, tag in self._cutter.tag(fold(text)) if tag == "ns" and len(word) > 1]
-        return [name.rstrip("省市县区") if len(name) > 2 else name for name in names]
 
     def lexicon_terms(self, text: str) -> list[str]:
         """Return the words of the lexicon of three characters or more that `text` holds."""

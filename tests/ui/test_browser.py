@@ -48,7 +48,10 @@ class Seen:
 @pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
     if not Path(CHROMIUM).exists():
-        pytest.fail(f"no Chromium at {CHROMIUM}: apt-get install chromium, or set CHROMIUM")
+        missing = f"no Chromium at {CHROMIUM}: apt-get install chromium fonts-noto-cjk, or set CHROMIUM"
+        if os.environ.get("WEICE_REQUIRE_BROWSER"):
+            pytest.fail(missing)
+        pytest.skip(missing)  # a machine without one still tests everything else; CI requires it
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
