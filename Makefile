@@ -42,12 +42,12 @@ $(VENV)/bin/python:
 
 $(VENV)/.ready: requirements.lock pyproject.toml | $(VENV)/bin/python
 	@echo "安装依赖（首次约几分钟）……"
-	$(BIN)/python -m pip install --quiet --progress-bar on -r requirements.lock
+	$(BIN)/python -m pip install --progress-bar on -r requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	@touch $@
 
 $(VENV)/.ready-dev: requirements-dev.lock $(VENV)/.ready
-	$(BIN)/python -m pip install --quiet --progress-bar on -r requirements-dev.lock
+	$(BIN)/python -m pip install --progress-bar on -r requirements-dev.lock
 	@touch $@
 
 clean: ## 删除虚拟环境与缓存；资料、模型和索引不动

@@ -6,6 +6,7 @@ what can't be carried is written once more, then dropped. Where the LLM fails, t
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Generator as Drafting
 from collections.abc import Iterator, Sequence
@@ -39,6 +40,9 @@ _NO_ANSWER = (
     "无法回答",
     "无法确定",
 )
+
+
+_STILL_ASKING = re.compile(r"多少|几[年月天](?!来)|什么时候|[?？]$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,5 +233,5 @@ def _missing(text: str, aligned: Sequence[Aligned]) -> str | None:
 
 
 def says_nothing(text: str) -> bool:
-    """Whether a sentence only says that the evidence holds no answer."""
-    return any(phrase in text for phrase in _NO_ANSWER)
+    """Whether a sentence only says that the evidence holds no answer, or gives the question back."""
+    return any(phrase in text for phrase in _NO_ANSWER) or bool(_STILL_ASKING.search(text))

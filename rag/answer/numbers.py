@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from fractions import Fraction
 from typing import Literal
 
-Kind = Literal["plain", "percent", "point", "year", "month", "day"]
+Kind = Literal["plain", "ordinal", "percent", "point", "year", "month", "day"]
 
 _DIGITS = {c: i for i, c in enumerate("零一二三四五六七八九")} | {"〇": 0, "两": 2}
 _SMALL = {"十": 10, "百": 100, "千": 1000}
@@ -74,7 +74,7 @@ def stated(texts: Iterable[str]) -> frozenset[tuple[Fraction, Kind]]:
 def unmatched(sentence: str, cited: Iterable[str]) -> tuple[str, ...]:
     """Return the numbers of `sentence`, as written, that none of the `cited` texts states."""
     known = stated(cited)
-    plain_values = {value for value, kind in known if kind not in {"percent", "point"}}
+    plain_values = {value for value, kind in known if kind not in {"percent", "point", "ordinal"}}
     missing = []
     for quantity in quantities(sentence):
         if quantity.kind == "plain":
@@ -110,7 +110,9 @@ def _is_phrase(match: re.Match[str]) -> bool:
 _KINDS: dict[str, Kind] = {"%": "percent", "年": "year", "月": "month", "日": "day"}
 
 
-def _kind(unit: str | None) -> Kind:
+def _kind(unit: str | None, match: re.Match[str]) -> Kind:
+    if match.string[: match.start()].rstrip().endswith("第"):
+        return "ordinal"
     if unit and "百分点" in unit:
         return "point"
     return _KINDS.get(unit or "", "plain")
@@ -125,7 +127,7 @@ def _arabic(match: re.Match[str]) -> Quantity:
         value, unit = value / 10, "%"
     elif unit == "成":
         value, unit = value * 10, "%"
-    return Quantity(value, _kind(unit), match.group().strip(), match.start() + len(match.group().rstrip()))
+    return Quantity(value, _kind(unit, match), match.group().strip(), match.start() + len(match.group().rstrip()))
 
 
 def _chinese(match: re.Match[str]) -> Quantity | None:
@@ -138,7 +140,9 @@ def _chinese(match: re.Match[str]) -> Quantity | None:
     number = match.group("number")
     if all(c in _MAGNITUDES for c in number) and number != "十":
         return None
-    return Quantity(_numeral(number + match.group("more")), _kind(match.group("unit")), match.group(), match.end())
+    return Quantity(
+        _numeral(number + match.group("more")), _kind(match.group("unit"), match), match.group(), match.end()
+    )
 
 
 def _numeral(text: str) -> Fraction:

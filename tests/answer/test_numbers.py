@@ -24,6 +24,7 @@ from rag.answer.numbers import quantities, unmatched
         ("2月8日", "2 月 8 日"),
         ("17大类440小类242419条", "17 大类 440 小类 242419 条"),
         ("2.37万亿元", "2.37 万亿元"),
+        ("总第341期", "（总第 341 期）"),
         ("提高9—10个百分点", "高出了 9—10 个百分点"),
     ],
 )
@@ -41,6 +42,8 @@ def test_the_same_value_written_otherwise_matches(said: str, cited: str) -> None
         ("2024年", "2025年", ("2024年",)),
         ("八成", "八个", ("八成",)),
         ("3018.4万笔", "3018万笔", ("3018.4万",)),
+        ("少住2天", "南宁市第二人民医院", ("2",)),
+        ("第341期", "共341期", ("341",)),
     ],
 )
 def test_another_value_does_not_match(said: str, cited: str, missing: tuple[str, ...]) -> None:
