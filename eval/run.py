@@ -8,6 +8,7 @@ from __future__ import annotations
 import io
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from rich.console import Console
 from rich.table import Table
@@ -65,6 +66,29 @@ def measure_retrieval(search: Search, cases: Sequence[Case], k: int = 5) -> Retr
     return RetrievalReport(k, _scores(list(ranks.values()), k), by_type, missed)
 
 
+LEGS: Mapping[str, Mapping[str, object]] = MappingProxyType(
+    {
+        "只用关键词": {"dense": False, "boosts": False, "reranker": "off"},
+        "只用向量": {"words": False, "boosts": False, "reranker": "off"},
+        "加权融合": {"boosts": False, "reranker": "off"},
+        "融合、约束": {"reranker": "off"},
+        "融合、约束、重排（默认）": {},
+    }
+)
+"""The settings that leave a part of retrieval out, from each leg alone to the whole."""
+
+
+def render_legs(reports: Mapping[str, RetrievalReport]) -> str:
+    """Return one line a leg."""
+    table = Table(title="检索各部分")
+    table.add_column("检索方式")
+    for heading in (*(f"命中@{k}" for k in HIT_AT), *(f"召回@{k}" for k in RECALL_AT), "MRR"):
+        table.add_column(heading, justify="right")
+    for name, report in reports.items():
+        table.add_row(name, *_cells(report.overall)[1:-1])
+    return _text(table)
+
+
 def render(report: RetrievalReport) -> str:
     """Return the report as a table of text, with the missed cases below."""
     table = Table(title=f"检索评测（{report.overall.n} 题）")
@@ -81,10 +105,13 @@ def render(report: RetrievalReport) -> str:
         table.add_row(CASE_TYPES[name], *_cells(scores))
     table.add_section()
     table.add_row("全部", *_cells(report.overall))
+    return _text(table) + f"前 {report.k} 段中没有证据的题：{'、'.join(report.missed) or '无'}\n"
+
+
+def _text(table: Table) -> str:
     out = io.StringIO()
-    console = Console(file=out, width=120, color_system=None)
-    console.print(table)
-    return out.getvalue() + f"前 {report.k} 段中没有证据的题：{'、'.join(report.missed) or '无'}\n"
+    Console(file=out, width=120, color_system=None).print(table)
+    return out.getvalue()
 
 
 def _ranks(search: Search, case: Case) -> tuple[Rank, ...]:

@@ -64,7 +64,7 @@ class Settings(BaseSettings):
     passages: int = Field(8, ge=1, description="最终保留的段落数")
     dense: bool = Field(True, description="是否用向量检索")
     words: bool = Field(True, description="是否用关键词检索")
-    dense_weight: float = Field(0.5, ge=0, le=1, description="融合时向量一路的权重，关键词一路为 1 减它")
+    dense_weight: float = Field(0.35, ge=0, le=1, description="融合时向量一路的权重，关键词一路为 1 减它")
     boosts: bool = Field(True, description="是否按问题中的省份、年份、期号、栏目调整次序")
     reranker: Literal["features", "off"] = Field("features", description="重排：features 或 off")
 

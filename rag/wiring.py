@@ -39,6 +39,12 @@ class App:
         """Take the settings; they are read nowhere below."""
         self.settings = settings
 
+    def with_settings(self, **changes: object) -> App:
+        """Another program with some settings changed, over the same opened model and index: for measurements."""
+        other = App(self.settings.model_copy(update=changes))
+        other.__dict__ |= {"embedder": self.embedder, "words": self.words, "index": self.index}
+        return other
+
     # --- models ------------------------------------------------------------
 
     @cached_property

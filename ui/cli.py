@@ -315,6 +315,7 @@ def eval_retrieval(
     dataset: Annotated[Path | None, typer.Argument(metavar="问题集", help="默认 eval/datasets/dev.jsonl")] = None,
     as_json: Json = False,
     k: Annotated[int, typer.Option("-k", metavar="段数", min=1, max=100, help="看前几段")] = 5,
+    legs: Annotated[bool, typer.Option("--legs", metavar="", help="逐一比较检索的各部分")] = False,
 ) -> None:
     """Measure how often the evidence is among the first k passages."""
     from dataclasses import asdict
@@ -328,11 +329,15 @@ def eval_retrieval(
         raise UsageError(f"找不到问题集 {path}", "请检查路径")
     with _opened(ctx) as app:
         depth = max(k, *run.HIT_AT, *run.RECALL_AT)
-        report = run.measure_retrieval(partial(app.search, k=depth), cases.load(path), k)
+        variants = {name: app.with_settings(**changes) for name, changes in run.LEGS.items()} if legs else {"": app}
+        reports = {
+            name: run.measure_retrieval(partial(variant.search, k=depth), cases.load(path), k)
+            for name, variant in variants.items()
+        }
     if as_json:
-        _emit(asdict(report))
+        _emit({name: asdict(report) for name, report in reports.items()} if legs else asdict(reports[""]))
     else:
-        print(run.render(report))
+        print(run.render_legs(reports) if legs else run.render(reports[""]))
 
 
 def main(argv: Sequence[str] | None = None, build: Build | None = None) -> int:
@@ -453,3 +458,7 @@ def _read_history(path: Path | None) -> tuple[Turn, ...]:
         raise UsageError(f"上文文件读不了：{path}（{error.strerror}）", "请检查路径") from error
     except (ValueError, TypeError, KeyError) as error:
         raise UsageError(f"上文文件格式不对：{path}", '应为 JSON：[{"user": "…", "assistant": "…"}]') from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -45,7 +45,7 @@ class SearchableLibrary(Library, Protocol):
 class FusionWeights:
     """How the legs and the question's constraints weigh; tuned on the development questions."""
 
-    dense: float = 0.4
+    dense: float = 0.35
     place: float = 0.25
     other_place: float = 0.15
     year: float = 0.05
