@@ -283,7 +283,7 @@ def serve(
     no_llm: NoLlm = False,
 ) -> None:
     """Serve the chat page until Ctrl-C."""
-    with _opened(ctx) as app:
+    with _opened(ctx, stop_llm=True) as app:
         from ui.serve import serve as run
 
         run(app, host=host or app.settings.host, port=port or app.settings.port, use_llm=not no_llm)
@@ -371,12 +371,12 @@ def _build() -> App:
 
 
 @contextmanager
-def _opened(ctx: typer.Context) -> Iterator[App]:
+def _opened(ctx: typer.Context, *, stop_llm: bool = False) -> Iterator[App]:
     app: App = ctx.obj()
     try:
         yield app
     finally:
-        app.close()
+        app.close(stop_llm=stop_llm)
 
 
 def _take_debug(args: list[str]) -> tuple[list[str], bool]:

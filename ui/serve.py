@@ -29,10 +29,7 @@ def serve(app: App, *, host: str, port: int, use_llm: bool) -> None:
         out.print("正在打开网页服务 …")
         if use_llm:
             app.prepare()
-        try:
-            _run(app, listener, use_llm=use_llm)
-        finally:
-            app.close(stop_llm=True)
+        _run(app, listener, use_llm=use_llm)
         out.print("已停止。")
 
 
