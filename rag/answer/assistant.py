@@ -126,9 +126,9 @@ class Assistant:
     def _is_hopeless(self, reading: Reading, evidence: Sequence[Evidence]) -> bool:
         """Whether the evidence is so far from the question that no LLM seconds are spent on it."""
         nearest = max((e.similarity for e in evidence), default=0.0)
-        return not reading.passages or (
-            reading.coverage < self._thresholds.coverage and nearest < self._thresholds.similarity
-        )
+        if not reading.passages or not reading.coverage:
+            return True
+        return reading.coverage < self._thresholds.coverage and nearest < self._thresholds.similarity
 
     def _written(self, draft: Answer, reading: Reading, generator: Generator, clock: _Clock) -> Iterator[Event]:
         """Write, check, and write once more where the check fails."""
