@@ -15,7 +15,9 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 def _named() -> set[str]:
     """The Python files of the tree in README, by their path below the project."""
-    block = next(b for b in re.findall(r"^```\w*\n(.*?)^```", README, re.DOTALL | re.MULTILINE) if b.startswith("prompts/"))
+    block = next(
+        b for b in re.findall(r"^```\w*\n(.*?)^```", README, re.DOTALL | re.MULTILINE) if b.startswith("prompts/")
+    )
     folders: list[str] = []
     found = set()
     for line in block.splitlines():

@@ -34,6 +34,9 @@ _LEAD = re.compile(
     re.M,
 )
 """A model's way of saying that it read: 资料中提到，"""
+_ITEM = re.compile(r"[（(]?\d{1,2}[)）.、]|[一二三四五六七八九十]{1,2}[是、]|第[一二三四五六七八九十]")
+_ANNOUNCING = re.compile(r"^[^：:]{2,60}(?:以下|如下|包括|下列|分别是)[^：:]{0,12}[：:]")
+"""A lead-in that says only that something follows: 四川今年抓以下几件事："""
 _MARKUP = re.compile(r"\*\*|__|^#{1,6}\s+|^\s*[-*•]\s+(?=\S)|`", re.M)
 _ENDS = "。！？!?；;：:，,、"
 
@@ -125,8 +128,9 @@ class Aligner:
 
     def align(self, sentence: str, passages: Sequence[Passage]) -> Aligned:
         """Return `sentence` with up to `MAX_CITATIONS` passages, greedily chosen by what each adds."""
-        weights = {word: self._weight(word) for word in self._tokens(sentence)}
-        grams = _bigrams(sentence)
+        told = _ANNOUNCING.sub("", sentence) or sentence
+        weights = {word: self._weight(word) for word in self._tokens(told)}
+        grams = _bigrams(told)
         chosen: list[Passage] = []
         coverage = 0.0
         while len(chosen) < MAX_CITATIONS:
@@ -235,9 +239,13 @@ def _joined(lines: Sequence[str]) -> str:
     """Sentences run on; one that opens a list item stands on a line of its own."""
     text = ""
     for line in lines:
-        item = re.match(r"(?:[（(]?\d{1,2}[)）.、]|[一二三四五六七八九十]{1,2}[是、]|第[一二三四五六七八九十])", line)
-        text += ("\n" if text and item else "") + line
+        text += ("\n" if text and opens_item(line) else "") + line
     return text
+
+
+def opens_item(sentence: str) -> bool:
+    """Whether a sentence opens an item of a list and stands on a line of its own."""
+    return bool(_ITEM.match(sentence))
 
 
 def joined_leads(sentences: Sequence[str]) -> list[str]:

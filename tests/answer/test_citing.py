@@ -50,6 +50,18 @@ def test_a_sentence_about_something_else_is_not_carried() -> None:
     assert aligned("今天的天气很好，适合出门散步。").support is Support.NONE
 
 
+def test_a_lead_in_that_only_announces_takes_nothing_from_the_support() -> None:
+    found = aligned(
+        "湖南今年中医药工作的成绩包括以下几个方面：全省中药种植面积达485万亩。", "湖南全省中药种植面积达485万亩。"
+    )
+    assert found.support is Support.FULL
+
+
+def test_items_of_a_list_stand_on_lines_of_their_own() -> None:
+    text, _, _ = number([aligned("一是全省中药种植面积达485万亩。"), aligned("二是职工医保基金收入为2.37万亿元。")])
+    assert [line[:2] for line in text.split("\n")] == ["一是", "二是"]
+
+
 def test_a_sentence_of_two_facts_cites_both_sentences() -> None:
     found = aligned("厦门2000余家定点医药机构接入即时结算系统，海南医保事前提醒规则扩充到242419条。")
     assert len(found.passages) == 2

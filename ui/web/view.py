@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from html import escape
 
+from rag.answer.citing import opens_item
 from rag.answer.events import Event, EvidenceFound, Redraft, Stage, Token
 from rag.schema import Answer, Article, Citation, Evidence, Sentence, Support, Verdict
 from ui.labels import MODES, SUPPORTS, VERDICTS, citation_place, strength
@@ -130,7 +131,8 @@ def _head(answer: Answer) -> str:
 def _body(answer: Answer, turn: int) -> str:
     if not answer.sentences:
         return f"<p>{_text(answer.text)}</p>"
-    return "<p>" + "".join(_sentence(sentence, turn) for sentence in answer.sentences) + "</p>"
+    lines = [("<br>" if opens_item(s.text) else "") + _sentence(s, turn) for s in answer.sentences]
+    return "<p>" + "".join(lines).removeprefix("<br>") + "</p>"
 
 
 def _sentence(sentence: Sentence, turn: int) -> str:
