@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -100,11 +99,8 @@ class App:
 
     def build_index(self, progress: Progress, *, rebuild: bool = False) -> BuildReport:
         """Bring the index up to date with the library folders."""
-        own = self.settings.lexicon
-        lexicon = hashlib.sha256(own.read_bytes()).hexdigest()[:12] if own.is_file() else ""
-        return self.store.build(
-            self.settings.library, self.embedder, self.words, lexicon=lexicon, rebuild=rebuild, progress=progress
-        )
+        s = self.settings
+        return self.store.build(s.library, self.embedder, self.words, rebuild=rebuild, progress=progress)
 
     def add_files(self, paths: Sequence[Path]) -> None:
         """Copy documents into the last library folder. Raises `UsageError` on a path that is none."""

@@ -6,6 +6,7 @@ The lexicon (`lexicon.txt`, and a file of the user's own) holds a word a line, o
 
 from __future__ import annotations
 
+import hashlib
 import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import cached_property
@@ -14,10 +15,11 @@ from pathlib import Path
 import rjieba
 
 LEXICON = Path(__file__).with_name("lexicon.txt")
+STOPWORDS = Path(__file__).with_name("stopwords.txt")
 
 _STOP = frozenset(
     word
-    for line in Path(__file__).with_name("stopwords.txt").read_text(encoding="utf-8").splitlines()
+    for line in STOPWORDS.read_text(encoding="utf-8").splitlines()
     if not line.startswith("#")
     for word in line.split()
 )
@@ -51,6 +53,12 @@ class Words:
     def __init__(self, *own: Path) -> None:
         """Take the shipped lexicon and the files `own`."""
         self._files = (LEXICON, *own)
+
+    @property
+    def fingerprint(self) -> str:
+        """Changes with every word of the lexicons and the stop words: an index is cut anew then."""
+        files = (path for path in (STOPWORDS, *self._files) if path.is_file())
+        return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()[:12]
 
     @cached_property
     def _cutter(self) -> rjieba.Jieba:

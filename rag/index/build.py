@@ -107,23 +107,22 @@ class IndexStore:
         embedder: Embedder,
         words: Words,
         *,
-        lexicon: str = "",
         rebuild: bool = False,
         progress: Progress = lambda *_: None,
     ) -> BuildReport:
         """Bring the index up to date with the `library` folders and return what was done.
 
-        `lexicon` is the fingerprint of the user's word list: another one makes all words be cut again. `rebuild`
-        reuses nothing. A file that can't be read is reported and keeps what it held in the live version.
+        Another lexicon makes all words be cut again, without embedding anything. `rebuild` reuses nothing. A file
+        that can't be read is reported and keeps what it held in the live version.
         """
         with self._locked(), _storage_errors(self._folder):
             live = None if rebuild else self._reusable(embedder.name)
             scan = _scan(library, live, progress)
-            if live and not scan.changed and not scan.removed and live.manifest.lexicon == lexicon:
+            if live and not scan.changed and not scan.removed and live.manifest.lexicon == words.fingerprint:
                 return _report(live.version, scan, len(live), 0, unchanged=True)
             if shutil.disk_usage(self._folder).free < MIN_FREE_BYTES:
                 raise StorageError(f"磁盘空间不足：{self._folder}", "请清理出至少 100 MB 后再运行 weice index")
-            return self._write(scan, live, embedder, words, lexicon, progress)
+            return self._write(scan, live, embedder, words, progress)
 
     def _reusable(self, model: str) -> IndexVersion | None:
         """The live version where it can be built upon, else None."""
@@ -138,7 +137,6 @@ class IndexStore:
         live: IndexVersion | None,
         embedder: Embedder,
         words: Words,
-        lexicon: str,
         progress: Progress,
     ) -> BuildReport:
         building = self._folder / f"building-{os.getpid()}"
@@ -155,7 +153,11 @@ class IndexStore:
         write_vectors(building / "vectors.faiss", vectors)
         write_keywords(building / "words", tokens)
         write_manifest(
-            building, model=embedder.name, dimension=embedder.dimension, lexicon=lexicon, chunks=len(chunks)
+            building,
+            model=embedder.name,
+            dimension=embedder.dimension,
+            lexicon=words.fingerprint,
+            chunks=len(chunks),
         )
         version = self._publish(building)
         progress("写入索引", 1, 1)

@@ -198,6 +198,15 @@ def test_a_users_own_lexicon_adds_words_and_meanings(tmp_path: Path) -> None:
     assert words.synonyms("桂十味有哪些") == ["广西十味药"]
 
 
+def test_a_changed_lexicon_makes_a_new_version_and_embeds_nothing(tmp_path: Path) -> None:
+    folder, store, embedder = library(tmp_path / "l", a=A, b=B), IndexStore(tmp_path / "i"), HashingEmbedder()
+    own = tmp_path / "词典.txt"
+    store.build([folder], embedder, Words(own))
+    own.write_text("结算系统\n", encoding="utf-8")
+    report = store.build([folder], embedder, Words(own))
+    assert (report.unchanged, report.embedded, report.reused) == (False, 0, 2)
+
+
 def test_nothing_in_a_question_is_a_query_operator(tmp_path: Path) -> None:
     index = built(tmp_path, a=A, b=B)
     assert index.keywords.search(["words:*", "+", "AND", '"', "485"], 5) == index.keywords.search(["485"], 5)
