@@ -13,7 +13,7 @@ serve: $(VENV)/.ready ## 打开网页 http://127.0.0.1:7860
 	@$(BIN)/weice serve
 
 ask: $(VENV)/.ready ## 在终端问一个问题：make ask Q="…"
-	@$(BIN)/weice models pull
+	@$(BIN)/weice models pull >/dev/null
 	@$(BIN)/weice index --quiet || true
 	@$(BIN)/weice ask "$(Q)"
 

@@ -25,6 +25,8 @@ PARTIAL = 0.35
 """Share below which the cited text does not carry the sentence."""
 SIMILAR = 0.75
 """Cosine from which a passage carries a sentence that says the same in other words."""
+UNMATCHED = 0.3
+"""What a number or region that the cited text does not state costs."""
 GAIN = 0.12
 """Share that a further citation must add."""
 
@@ -132,19 +134,17 @@ class Aligner:
         weights = {word: self._weight(word) for word in self._tokens(told)}
         grams = _bigrams(told)
         chosen: list[Passage] = []
-        coverage = 0.0
+        carried = 0.0
         while len(chosen) < MAX_CITATIONS:
-            best = max(
-                (p for p in passages if p not in chosen),
-                key=lambda p: self._gain(sentence, weights, grams, [*chosen, p]),
-                default=None,
-            )
+            rest = (p for p in passages if p not in chosen)
+            best = max(rest, key=lambda p: self._gain(sentence, weights, grams, [*chosen, p]), default=None)
             if best is None:
                 break
-            reached = self._gain(sentence, weights, grams, [*chosen, best])
-            if chosen and reached < coverage + GAIN:
+            reached = _coverage(weights, grams, [*chosen, best], with_context=True)
+            reached -= UNMATCHED * len(_missing(sentence, [*chosen, best]))
+            if chosen and reached < carried + GAIN:
                 break
-            chosen, coverage = [*chosen, best], reached
+            chosen, carried = [*chosen, best], reached
         missing = _missing(sentence, chosen)
         share = _coverage(weights, grams, chosen, with_context=True)
         if share < PARTIAL and chosen and not missing and self._similarity(sentence, chosen[0].text) >= SIMILAR:
@@ -155,12 +155,9 @@ class Aligner:
         self, sentence: str, weights: dict[str, float], grams: frozenset[str], chosen: Sequence[Passage]
     ) -> float:
         """Coverage, less what the chosen passages leave unmatched."""
-        missing = len(_missing(sentence, chosen))
-        return (
-            _coverage(weights, grams, chosen)
-            + 0.1 * _coverage(weights, grams, chosen, with_context=True)
-            - 0.3 * missing
-        )
+        own = _coverage(weights, grams, chosen)
+        told = _coverage(weights, grams, chosen, with_context=True)
+        return own + 0.1 * told - UNMATCHED * len(_missing(sentence, chosen))
 
 
 def _coverage(
