@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from eval.cases import Case, Source, squash
+from eval.cases import Source, squash
 from rag.schema import Chunk
 
 SPLIT_SHARE = 0.6
@@ -32,11 +32,6 @@ def rank_of_source(source: Source, passages: Sequence[Chunk]) -> Rank:
         if any(piece in text for piece in pieces):
             return rank
     return None
-
-
-def rank_of_evidence(case: Case, passages: Sequence[Chunk]) -> Rank:
-    """Return the first rank at which any of the case's sources is found."""
-    return first([rank_of_source(source, passages) for source in case.sources])
 
 
 def first(ranks: Sequence[Rank]) -> Rank:

@@ -6,7 +6,6 @@ Adapters live in the rooms and are put together in `rag.wiring`; this file impor
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from typing import Protocol
 
 import numpy as np
@@ -15,14 +14,6 @@ from numpy.typing import NDArray
 from rag.schema import Chunk, Evidence, Message
 
 Vector = NDArray[np.float32]
-
-
-class Reader(Protocol):
-    """Turns a file into pages of text."""
-
-    def read(self, path: Path) -> tuple[str, ...]:
-        """Return the text of each page; formats without pages give one. Raises `DocumentError`."""
-        ...
 
 
 class Embedder(Protocol):

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rag.corpus.words import Words
-from rag.errors import UsageError
+from rag.errors import SettingsError, UsageError
 from rag.schema import Evidence, Turn
 from rag.settings import Settings
 
@@ -180,6 +180,8 @@ class App:
         if s.llm == "local":
             return LocalGenerator(self.llm_server, s.local_llm, s.llm_timeout_s)
         preset = PRESETS.get(s.llm)
+        if preset and preset.needs_key and not s.llm_api_key.get_secret_value():
+            raise SettingsError(f"接口 {s.llm} 需要密钥", "请设环境变量 WEICE_LLM_API_KEY，或加 --no-llm 只摘录原文")
         base_url = s.llm_base_url or (preset.base_url if preset else "")
         model = s.llm_model or (preset.model if preset else "")
         return EndpointGenerator(base_url, s.llm_api_key.get_secret_value(), model, s.llm_timeout_s)

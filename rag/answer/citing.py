@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rag.answer.numbers import quantities, unmatched
-from rag.corpus.places import places
+from rag.corpus.places import cities, places
 from rag.corpus.sentences import Span, sentence_spans
 from rag.corpus.words import fold
 from rag.schema import Chunk, Citation, Sentence, Support
@@ -60,6 +60,11 @@ class Passage:
     def text(self) -> str:
         """The sentence, verbatim."""
         return self.chunk.article.text[self.span[0] : self.span[1]]
+
+    @property
+    def key(self) -> tuple[str, Span]:
+        """Article and place: the same sentence found twice is one."""
+        return self.chunk.article.id, self.span
 
     @property
     def is_heading(self) -> bool:
@@ -177,18 +182,19 @@ def _coverage(
 
 
 def _missing(sentence: str, chosen: Sequence[Passage]) -> tuple[str, ...]:
-    """The numbers and regions of `sentence` that the chosen passages do not state, or state of another region."""
-    texts = [part for p in chosen for part in (p.text, p.context)]
+    """The numbers and places of `sentence` that the chosen passages do not state, or state of another region."""
+    missing = list(unmatched(sentence, [part for p in chosen for part in (p.text, p.context)]))
+    around = " ".join(p.around for p in chosen)
+    missing += [city for city in cities(sentence) if city not in around]
     said = places(sentence)
-    regions = [p.regions for p in chosen]
-    missing = list(unmatched(sentence, texts))
+    if not said:
+        return tuple(dict.fromkeys(missing))
     for quantity in quantities(sentence):
         holders = [p for p in chosen if not unmatched(quantity.text, [p.text, p.context])]
-        if said and holders and not any(_speaks_of(p, said) for p in holders):
+        if holders and not any(_speaks_of(p, said) for p in holders):
             missing.append(quantity.text)
-    known = frozenset().union(*regions, *(places(text) for text in texts))
-    missing += [place for place in said if place not in known]
-    return tuple(dict.fromkeys(missing))
+    known = frozenset(places(around)).union(*(p.regions for p in chosen))
+    return tuple(dict.fromkeys([*missing, *(place for place in said if place not in known)]))
 
 
 def _speaks_of(passage: Passage, regions: Sequence[str]) -> bool:
@@ -216,11 +222,10 @@ def number(aligned: Sequence[Aligned]) -> tuple[str, tuple[Sentence, ...], tuple
     for item in aligned:
         numbers = []
         for passage in item.passages:
-            key = (passage.chunk.article.id, passage.span)
-            if key not in citations:
+            if passage.key not in citations:
                 start, end = passage.span
-                citations[key] = Citation(len(citations) + 1, passage.chunk, start, end, passage.text)
-            numbers.append(citations[key].number)
+                citations[passage.key] = Citation(len(citations) + 1, passage.chunk, start, end, passage.text)
+            numbers.append(citations[passage.key].number)
         sentences.append(Sentence(item.text, tuple(sorted(numbers)), item.support))
         lines.append(_marked(item.text, sorted(numbers)))
     return _joined(lines), tuple(sentences), tuple(citations.values())

@@ -12,6 +12,6 @@ _SENTENCES = {Kind.FACT: 2, Kind.COMPARE: 4, Kind.LIST: 8, Kind.SUMMARY: 5}
 
 def quote(reading: Reading) -> list[Aligned]:
     """Return the best sentences of the reading, in the library's order; headings alone are not quoted."""
-    chosen = [p for p in reading.passages if not p.is_heading][: _SENTENCES[reading.kind]]
-    chosen.sort(key=lambda p: (p.chunk.article.id, p.span))
+    chosen = list(reading.passages[: _SENTENCES[reading.kind]])
+    chosen.sort(key=lambda p: p.key)
     return [Aligned(p.text, (p,), Support.FULL, ()) for p in chosen]

@@ -129,10 +129,6 @@ class IndexVersion:
         """Inverse document frequency, ln(1 + N / (n + 0.5)); a word of no chunk weighs most."""
         return math.log(1 + len(self) / (self._document_frequency.get(token, 0) + 0.5))
 
-    def knows(self, token: str) -> bool:
-        """Whether any chunk holds `token`."""
-        return token in self._document_frequency
-
 
 def write_version(
     folder: Path,

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pytest
 
 from eval.cases import Case, CaseType, Source
-from eval.metrics import hit, interval, mrr, rank_of_evidence, rank_of_source
+from eval.metrics import first, hit, interval, mrr, rank_of_source
 from eval.run import measure_retrieval, render
 from rag.errors import UsageError
 from rag.schema import Article, Chunk, Evidence, Issue, Turn
@@ -40,8 +40,8 @@ def test_a_cut_quote_counts_where_six_tenths_of_it_stand_in_one_piece() -> None:
 def test_a_case_of_several_sources_has_the_rank_of_the_first_that_is_found() -> None:
     both = case("x", "甲的数是一百", "乙的数是二百")
     found = [passage("无关"), passage("乙的数是二百"), passage("甲的数是一百")]
-    assert rank_of_evidence(both, found) == 2
-    assert rank_of_evidence(both, found[:1]) is None
+    assert first([rank_of_source(source, found) for source in both.sources]) == 2
+    assert first([rank_of_source(source, found[:1]) for source in both.sources]) is None
 
 
 def test_hit_and_reciprocal_rank_of_four_ranks() -> None:
