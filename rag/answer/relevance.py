@@ -36,6 +36,8 @@ _UNITS = (
     | {"天": frozenset("天日个"), "钱": frozenset("元英美欧"), "元": frozenset("元")}
 )
 """Asked measure word -> measure words of an answer; others say too little."""
+_MEASURES = frozenset("个家条项亩间张人名位元种所例件座台套只支次份天日年月成倍岁分页期") | {"人次"}
+"""What stands behind a number and is none of these (553.99万参保人) is the thing itself."""
 _ASKING = re.compile(r"多少|几|谁|什么|啥|哪|怎|如何|(?:比例|占比|率)(?:是|为|达|有)")
 _CLAUSE_END = re.compile(r"[，。？！,?!；;]")
 
@@ -75,7 +77,8 @@ class Relevance:
         """Places of the question that no cited sentence is about."""
         regions = frozenset().union(*(p.regions for p in passages))
         around = fold(" ".join(p.around for p in passages))
-        missing = [name for name in places(question) if name not in regions and name not in around]
+        own = frozenset(place for p in passages for place in places(f"{p.context} {p.text}"))
+        missing = [name for name in places(question) if name not in regions | own]
         return missing + [name for name in cities(question) if name not in around]
 
     def _terms(self, question: str, passages: Sequence[Passage]) -> list[str]:
@@ -124,7 +127,8 @@ def _fits(unit: str | None, item: Aligned, passage: Passage) -> bool:
     if wanted is None:
         return True
     said = {q.value for q in all_quantities(item.text)}
-    return any(q.value in said and _measure(passage.text, q) in wanted for q in all_quantities(passage.text))
+    measures = [_measure(passage.text, q) for q in all_quantities(passage.text) if q.value in said]
+    return any(measure in wanted or measure not in _MEASURES for measure in measures)
 
 
 def _measure(text: str, quantity: Quantity) -> str:

@@ -1,0 +1,77 @@
+"""Reading: the kind of a question, and the sentences that the LLM is shown."""
+
+from __future__ import annotations
+
+import pytest
+
+from rag.answer.citing import Aligner
+from rag.answer.reading import EvidenceReader, Kind, around, kind_of
+from rag.corpus.words import Words
+from rag.schema import Chunk, Evidence
+from tests.builders import article, whole
+
+WORDS = Words()
+READER = EvidenceReader(WORDS, lambda _: 1.0, Aligner(WORDS.tokens, lambda _: 1.0, lambda *_: 0.0), budget=600)
+
+
+@pytest.mark.parametrize(
+    ("question", "kind"),
+    [
+        ("厦门有多少家定点医药机构？", Kind.FACT),
+        ("宁波哪年开始补助", Kind.FACT),
+        ("四川今年中医药抓哪几件事？", Kind.LIST),
+        ("黑龙江的七项工程分别是啥", Kind.LIST),
+        ("医保自查自纠有什么要求", Kind.LIST),
+        ("四川和云南的中医药工作", Kind.COMPARE),
+        ("职工医保和居民医保哪个涨得快", Kind.COMPARE),
+        ("概括一下泛血管医学那篇文章", Kind.SUMMARY),
+    ],
+)
+def test_the_wording_tells_the_kind(question: str, kind: Kind) -> None:
+    assert kind_of(question) is kind
+
+
+def test_a_fact_is_shown_few_sentences_the_right_one_among_them() -> None:
+    filler = "".join(f"第{n}项工作要求各地按时完成并报送材料，确保落实到位。" for n in range(40))
+    text = f"{filler}全省中药种植面积达485万亩。{filler}"
+    reading = READER.read("中药种植面积多少亩", [Evidence(whole(article(text)), 1.0)])
+    assert "全省中药种植面积达485万亩。" in reading.text
+    assert sum(len(p.text) for p in reading.passages) <= 350
+
+
+def test_an_enumeration_is_shown_whole() -> None:
+    text = "工作安排\n" + "".join(f"{n}是抓好第{n}件事情的落实。" for n in "一二三四五六")
+    of = article(text, "工作安排", title="四川中医药工作")
+    reading = READER.read("四川中医药抓哪几件事？", [Evidence(Chunk(of, 0, 30), 1.0)])
+    assert all(f"{n}是抓好" in reading.text for n in "一二三四五六")
+
+
+def test_evidence_of_another_region_is_left_out() -> None:
+    text = "四川：抓品牌\n建设重点专科十个。\n重庆：抓改革\n建设重点专科九个。"
+    of = article(text, "四川：抓品牌", "重庆：抓改革", title="地方展望")
+    evidence = [
+        Evidence(Chunk(of, 0, text.index("重庆")), 1.0),
+        Evidence(Chunk(of, text.index("重庆"), len(text)), 1.0),
+    ]
+    assert "九个" not in READER.read("四川建设多少重点专科", evidence).text
+
+
+def test_headings_alone_are_no_evidence_but_are_named_above_their_sentences() -> None:
+    text = "即时结算\n厦门市2000余家机构已接入。"
+    reading = READER.read("厦门多少家接入", [Evidence(whole(article(text, "即时结算")), 1.0)])
+    assert [p.text for p in reading.passages] == ["厦门市2000余家机构已接入。"]
+    assert reading.text == "《医保基金即时结算》（2025-02-11）即时结算\n厦门市2000余家机构已接入。"
+
+
+def test_no_evidence_is_nothing_to_read() -> None:
+    reading = READER.read("随便问问", [])
+    assert (reading.passages, reading.text, reading.coverage) == ((), "", 0.0)
+
+
+def test_the_largest_section_that_fits_is_taken_around_a_passage() -> None:
+    text = "甲\n" + "乙" * 50 + "\n丙\n" + "丁" * 50
+    of = article(text, "甲", "丙")
+    at = text.index("丁")
+    assert around(Chunk(of, at, at + 10), 60).text == "丙\n" + "丁" * 50
+    assert around(Chunk(of, at, at + 10), 200).text == text
+    assert len(around(Chunk(of, at, at + 10), 20).text) == 20

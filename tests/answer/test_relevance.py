@@ -1,0 +1,51 @@
+"""Relevance: a true sentence that does not answer what was asked is no answer."""
+
+from __future__ import annotations
+
+import pytest
+
+from rag.answer.citing import Aligner
+from rag.answer.relevance import Relevance
+from rag.corpus.words import Words
+from rag.testing import HashingEmbedder
+from tests.builders import article, whole
+
+WORDS = Words()
+ALIGNER = Aligner(WORDS.tokens, lambda _: 1.0, lambda *_: 0.0)
+RELEVANCE = Relevance(WORDS, HashingEmbedder())
+
+
+def lacks(question: str, answer: str, text: str, *headings: str, title: str = "题目") -> tuple[str, ...]:
+    passages = ALIGNER.passages([whole(article(text, *headings, title=title))])
+    return RELEVANCE.lacks(question, [ALIGNER.align(answer, passages)])
+
+
+def test_an_answer_to_the_question_lacks_nothing() -> None:
+    text = "东阳市人民医院全新打造39间全数字化手术室。"
+    assert lacks("东阳市人民医院有几间数字化手术室", "有39间全数字化手术室。", text) == ()
+
+
+@pytest.mark.parametrize(
+    ("question", "answer", "text", "named"),
+    [
+        ("桂林有多少三甲医院", "有12家三甲医院。", "上海试点平台有12家三甲医院参与。", "桂林"),
+        ("广西有多少三甲医院", "有12家三甲医院。", "上海试点平台有12家三甲医院参与。", "广西"),
+        ("居民医保基金收入多少", "基金收入为2.37万亿元。", "职工医保基金收入为2.37万亿元。", "居民医保"),
+        ("医院今年招多少名护士", "力争新增2家国家医学中心。", "力争新增2家国家医学中心。", "多少名"),
+        ("一盒卖多少钱", "由人工麝香等配伍而成。", "麝香保心丸由人工麝香等配伍而成。", "多少钱"),
+    ],
+)
+def test_what_the_cited_text_does_not_speak_of_is_named(question: str, answer: str, text: str, named: str) -> None:
+    assert named in "".join(lacks(question, answer, text))
+
+
+def test_the_region_may_stand_in_the_heading_or_before_the_sentence() -> None:
+    text = "湖南：抓集群\n全省中药种植面积达485万亩。"
+    assert lacks("湖南中药材种了多少亩", "中药种植面积达485万亩。", text, "湖南：抓集群") == ()
+    text = "山东省出台规范。截至2024年，已惠及553.99万参保人。"
+    assert lacks("山东惠及多少人", "已惠及553.99万参保人。", text) == ()
+
+
+def test_a_region_named_in_between_takes_the_sentence_away() -> None:
+    text = "山东省出台规范。而在上海，平台上线试点。签约授权约1200人。"
+    assert "山东" in lacks("山东签约授权多少人", "签约授权约1200人。", text)

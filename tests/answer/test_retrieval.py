@@ -1,0 +1,81 @@
+"""Retrieval: two legs, fused; what the question names moves passages; each part can be left out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from rag.answer.retrieval import FeatureReranker, HybridRetriever, KeepOrder, split
+from rag.corpus.words import Words
+from rag.index.version import IndexVersion
+from rag.schema import Evidence
+from rag.testing import HashingEmbedder
+from tests.builders import built
+
+FILES = {
+    "round": "# 地方展望\n\n## 湖南：抓集群\n\n全省中药种植面积达485万亩，建设重点专科。\n\n"
+    "## 云南：抓人才\n\n全省培养2500名继承人，建设重点专科。\n\n## 四川：抓品牌\n\n全省发布大模型，建设重点专科。",
+    "pay": "# 回款提速\n\n厦门市2000余家定点医药机构均已接入即时结算系统。",
+    "care": "# 长期护理保险\n\n长期护理保险参保人数超过1.8亿人。",
+}
+
+
+@pytest.fixture
+def index(tmp_path: Path) -> IndexVersion:
+    return built(tmp_path, **FILES)
+
+
+def retriever(index: IndexVersion, **more: object) -> HybridRetriever:
+    words = Words()
+    parts: dict[str, object] = {"reranker": FeatureReranker(words, index.idf)} | more
+    return HybridRetriever(index, HashingEmbedder(), words, **parts)  # type: ignore[arg-type]
+
+
+def sections(evidence: Sequence[Evidence]) -> list[str]:
+    return [e.chunk.section or e.chunk.article.title for e in evidence]
+
+
+def test_the_region_of_a_question_brings_its_section_first(index: IndexVersion) -> None:
+    assert sections(retriever(index).retrieve("云南的重点专科建设", 4))[0] == "云南：抓人才"
+
+
+def test_a_comparison_gets_passages_of_each_region(index: IndexVersion) -> None:
+    first_two = sections(retriever(index).retrieve("四川和湖南的重点专科建设对比", 4))[:2]
+    assert set(first_two) == {"四川：抓品牌", "湖南：抓集群"}
+
+
+def test_a_synonym_of_the_lexicon_finds_what_is_written_otherwise(index: IndexVersion) -> None:
+    found = retriever(index, dense=False).retrieve("长护险有多少人参保", 1)
+    assert sections(found) == ["长期护理保险"]
+
+
+def test_a_passage_tells_which_legs_found_it(index: IndexVersion) -> None:
+    question = "厦门定点医药机构即时结算"
+    assert retriever(index).retrieve(question, 1)[0].found_by == ("dense", "words")
+    assert retriever(index, dense=False).retrieve(question, 1)[0].found_by == ("words",)
+    assert retriever(index, keywords=False).retrieve(question, 1)[0].found_by == ("dense",)
+
+
+def test_a_retriever_without_legs_finds_nothing(index: IndexVersion) -> None:
+    assert retriever(index, dense=False, keywords=False).retrieve("厦门", 3) == []
+
+
+def test_words_that_stand_nowhere_are_no_error(index: IndexVersion) -> None:
+    assert retriever(index, dense=False).retrieve("zzz qqq", 3) == []
+
+
+@pytest.mark.parametrize("reranker", ["features", "off"])
+def test_a_reranker_returns_the_same_passages(index: IndexVersion, reranker: str) -> None:
+    words = Words()
+    one = FeatureReranker(words, index.idf) if reranker == "features" else KeepOrder()
+    evidence = retriever(index).retrieve("重点专科", 4)
+    again = one.rerank("重点专科", evidence)
+    assert {e.chunk.id for e in again} == {e.chunk.id for e in evidence}
+    assert [e.score for e in again] == sorted((e.score for e in again), reverse=True)
+
+
+def test_a_question_is_split_by_the_regions_it_compares() -> None:
+    assert split("四川和云南的中医药工作") == ("四川和的中医药工作", "和云南的中医药工作")
+    assert split("四川的中医药工作") == ("四川的中医药工作",)
