@@ -42,7 +42,7 @@ _NO_ANSWER = (
 )
 
 
-_STILL_ASKING = re.compile(r"多少|几[年月天](?!来)|什么时候|[?？]$")
+_STILL_ASKING = re.compile(r"多少|(?<![这近前后去来])几[年月天](?!来)|什么时候|[?？]$")
 
 
 @dataclass(frozen=True, slots=True)

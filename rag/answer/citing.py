@@ -36,6 +36,8 @@ _LEAD = re.compile(
     re.M,
 )
 """A model's way of saying that it read: 资料中提到，"""
+_COPIED_HEAD = re.compile(r"^《[^》\n]{4,60}》(?:（\d{4}-\d{2}-\d{2}）)?[^。！？；\n]{0,80}$", re.M)
+"""A head of the evidence, title and section on a line of their own, that a model copied."""
 _ITEM = re.compile(r"[（(]?\d{1,2}[)）.、]|[一二三四五六七八九十]{1,2}[是、]|第[一二三四五六七八九十]")
 _ANNOUNCING = re.compile(r"^[^：:]{2,60}(?:以下|如下|包括|下列|分别是)[^：:]{0,12}[：:]")
 """A lead-in that says only that something follows: 四川今年抓以下几件事："""
@@ -109,7 +111,7 @@ class Aligned:
 
 def plain(text: str) -> str:
     """Return a model's text without the marks and the markup that it put in."""
-    return _LEAD.sub("", _MARKUP.sub("", _SQUARE_MARK.sub("", text))).strip()
+    return _LEAD.sub("", _COPIED_HEAD.sub("", _MARKUP.sub("", _SQUARE_MARK.sub("", text)))).strip()
 
 
 class Aligner:
@@ -183,7 +185,8 @@ def _coverage(
 
 def _missing(sentence: str, chosen: Sequence[Passage]) -> tuple[str, ...]:
     """The numbers and places of `sentence` that the chosen passages do not state, or state of another region."""
-    missing = list(unmatched(sentence, [part for p in chosen for part in (p.text, p.context)]))
+    dates = [f"{d.year}年{d.month}月{d.day}日 {d}" for p in chosen if (d := p.chunk.article.issue.date)]
+    missing = list(unmatched(sentence, [*(part for p in chosen for part in (p.text, p.context)), *dates]))
     around = " ".join(p.around for p in chosen)
     missing += [city for city in cities(sentence) if city not in around]
     said = places(sentence)
