@@ -18,7 +18,7 @@ from rag.answer.events import Event, EvidenceFound, Finished, Redraft, Stage, To
 from rag.answer.question import normalise, standalone
 from rag.answer.quoting import quote
 from rag.answer.reading import EvidenceReader, Reading
-from rag.answer.relevance import Relevance
+from rag.answer.relevance import Relevance, one_side_is_told
 from rag.corpus.sentences import sentences
 from rag.errors import GenerationError
 from rag.ports import Generator, Retriever
@@ -141,7 +141,10 @@ class Assistant:
             wrong = "、".join(dict.fromkeys(w for a in failed for w in a.unmatched)) or failed[0].text[:30]
             yield Redraft(wrong)
             again = prompts.load("retry").substitute(wrong=wrong)
-            second = yield from self._drafted(generator, reading, draft.standalone, again, clock)
+            try:
+                second = yield from self._drafted(generator, reading, draft.standalone, again, clock)
+            except GenerationError:
+                second = ""  # what stands of the first draft is still an answer
             yield Stage("核对")
             text, aligned = max(
                 ((text, aligned), (second, self._aligned(second, reading))), key=lambda pair: _standing(pair[1])
@@ -178,10 +181,12 @@ class Assistant:
         standing = [a for a in aligned if a.support is not Support.NONE]
         if not standing:
             return self._refused(draft, clock)
-        if lacks := self._relevance.lacks(draft.standalone, standing):
-            return self._refused(draft, clock, f"资料里没有写到{'、'.join(lacks)}")
+        lacks = self._relevance.lacks(draft.standalone, standing)
+        unsaid = f"资料里没有写到{'、'.join(lacks)}" if lacks else None
+        if unsaid and not one_side_is_told(draft.standalone, lacks):
+            return self._refused(draft, clock, unsaid)
         body, said, citations = number(standing)
-        missing = _missing(text, aligned)
+        missing = unsaid or _missing(text, aligned)
         clock.mark("total_s")
         return replace(
             draft,

@@ -115,6 +115,12 @@ class Relevance:
         return bool(np.max(vectors[0] @ vectors[1:].T) >= SAME)
 
 
+def one_side_is_told(question: str, lacks: Sequence[str]) -> bool:
+    """Whether what is lacking is one side only of the places that the question compares."""
+    named = {*places(question), *cities(question)}
+    return len(named) > 1 and set(lacks) < named
+
+
 def _shared(item: Aligned, passage: Passage) -> bool:
     """Whether the passage states a number that the sentence states, 2日 as 2天."""
     said = {quantity.value for quantity in all_quantities(item.text)}

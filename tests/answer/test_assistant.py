@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -16,7 +16,7 @@ from rag.answer.retrieval import FeatureReranker, HybridRetriever
 from rag.corpus.words import Words
 from rag.errors import LlmTimeout, LlmUnavailable, UsageError
 from rag.ports import Generator
-from rag.schema import Answer, Mode, Support, Turn, Verdict
+from rag.schema import Answer, Message, Mode, Support, Turn, Verdict
 from rag.testing import HashingEmbedder, ScriptedGenerator
 from tests.builders import built
 
@@ -156,3 +156,25 @@ def test_stopping_in_mid_stream_stops_the_generation(ask) -> None:
             break
     stream.close()
     assert generator.closed_early == 1
+
+
+def test_a_comparison_of_which_one_side_is_missing_is_partial_and_names_it(ask) -> None:
+    answer = ask(ScriptedGenerator("云南培养不少于2500名继承人。")).answer("云南和海南的人才培养对比")
+    assert answer.verdict is Verdict.PARTIAL
+    assert "海南" in (answer.reason or "")
+    assert "2500名" in answer.text
+
+
+def test_a_second_draft_that_fails_leaves_what_stood_of_the_first(ask) -> None:
+    class FailsTheSecondTime(ScriptedGenerator):
+        def generate(self, messages: Sequence[Message], *, max_tokens: int) -> Iterator[str]:
+            if self.prompts:
+                raise LlmTimeout("太慢", "请检查")
+            return super().generate(messages, max_tokens=max_tokens)
+
+    answer = ask(FailsTheSecondTime("厦门2000余家定点医药机构已接入即时结算系统。全市还有9999张床位。")).answer(
+        XIAMEN
+    )
+    assert answer.mode is Mode.LLM
+    assert answer.verdict is Verdict.PARTIAL
+    assert "2000余家" in answer.text
