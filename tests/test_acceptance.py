@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from eval.cases import load as load_cases
-from eval.run import measure_retrieval
+from eval.retrieval import measure_retrieval
 from rag import settings
 from rag.schema import Turn
 from rag.wiring import App

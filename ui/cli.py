@@ -304,40 +304,166 @@ def doctor(ctx: typer.Context, as_json: Json = False) -> None:
         raise typer.Exit(1)
 
 
-@evaluation.callback()
-def _evaluation() -> None:
-    """Keep `eval` a group while it has one command."""
+@_command(evaluation, "在问题集上提问、评分，可中断后接着做。", "run")
+def eval_run(
+    ctx: typer.Context,
+    dataset: Annotated[Path, typer.Argument(metavar="问题集", help="JSONL，一行一道题")],
+    split: Annotated[
+        str | None, typer.Option("--split", metavar="划分", help="只用 dev（可据以调整）或 test（只用来检验）")
+    ] = None,
+    limit: Annotated[int | None, typer.Option("--limit", metavar="题数", min=1, help="最多问几道题")] = None,
+    only: Annotated[
+        str | None, typer.Option("--only", metavar="部分", help="只测 retrieval（检索）或 answers（回答）")
+    ] = None,
+    changes: Annotated[
+        list[str] | None, typer.Option("--set", metavar="设置=值", help="改一项设置再测，可写多次")
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--run", metavar="文件夹", help="接着做这一次评测，出错的题会重问")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Ask every question, score it, and write a run folder; exit 1 where a question failed."""
+    from eval import run
+    from ui import terminal
+
+    _need_file(dataset, "问题集")
+    parsed = run.parse_settings(changes or [])
+    plan = run.Plan(
+        dataset, _choice("--split", split, "dev", "test"), limit, _choice("--only", only, "retrieval", "answers")
+    )
+    with _opened(ctx) as app, terminal.progress_bars() as progress:
+        changed = app.with_settings(**parsed) if parsed else app
+        done = run.evaluate(changed, plan, folder=folder, progress=progress)
+    if as_json:
+        _emit({"run": str(done.folder), **done.summary})
+    else:
+        print(run.render(done.summary))
+        print(f"本次问了 {done.asked} 题，沿用已有的 {done.kept} 题。结果在 {done.folder}")
+    if done.errors:
+        raise WeiceError(
+            f"{len(done.errors)} 题出错，未计入回答的各项指标：{'、'.join(done.errors[:5])}",
+            f"问题消除后运行同一命令并加 --run {done.folder}，只补问这些题",
+        )
 
 
-@_command(evaluation, "在问题集上测量检索质量。", "retrieval")
+@_command(evaluation, "把一次评测写成一个离线可看的网页。", "report")
+def eval_report(
+    folder: Annotated[Path, typer.Argument(metavar="评测文件夹", help="weice eval run 写的文件夹")],
+) -> None:
+    """Write the HTML report of a run."""
+    from eval import report
+
+    print(f"报告已写好：{report.write(folder)}")
+
+
+@_command(evaluation, "比较两次评测，逐题列出胜负；明显变差时退出码为 1。", "diff")
+def eval_diff(
+    before: Annotated[Path, typer.Argument(metavar="原来", help="原来一次的评测文件夹")],
+    after: Annotated[Path, typer.Argument(metavar="现在", help="现在一次的评测文件夹")],
+    target: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="文件", help="网页写到哪里，默认在现在一次的文件夹里")
+    ] = None,
+) -> None:
+    """Compare two runs in the terminal and as HTML; exit 1 on a significant loss."""
+    from eval import compare
+
+    comparison = compare.compare(before, after)
+    print(compare.render(comparison))
+    page = compare.write_html(comparison, target or after / f"diff-{before.resolve().name}.html")
+    print(f"逐题比较：{page}")
+    if comparison.significant_loss:
+        raise typer.Exit(1)
+
+
+@_command(evaluation, "检查一次评测是否达到门槛，达不到时退出码为 1。", "gate")
+def eval_gate(
+    folder: Annotated[Path, typer.Argument(metavar="评测文件夹", help="weice eval run 写的文件夹")],
+    thresholds: Annotated[Path, typer.Argument(metavar="门槛文件", help="TOML，一项指标一个门槛")],
+) -> None:
+    """Hold a run against thresholds; exit 1 where one is missed."""
+    from eval import gate
+
+    failures = gate.check(folder, thresholds)
+    print("\n".join(failures) if failures else "全部达到门槛。")
+    if failures:
+        raise typer.Exit(1)
+
+
+@_command(evaluation, "只测检索：在问题集上，或在 --corpus 和 --queries 给出的外部评测集上。", "retrieval")
 def eval_retrieval(
     ctx: typer.Context,
     dataset: Annotated[Path | None, typer.Argument(metavar="问题集", help="默认 eval/datasets/dev.jsonl")] = None,
     as_json: Json = False,
     k: Annotated[int, typer.Option("-k", metavar="段数", min=1, max=100, help="看前几段")] = 5,
     legs: Annotated[bool, typer.Option("--legs", metavar="", help="逐一比较检索的各部分")] = False,
+    corpus: Annotated[
+        Path | None,
+        typer.Option("--corpus", metavar="语料", help='JSONL：{"id": "…", "title": "…", "text": "…"}'),
+    ] = None,
+    queries: Annotated[
+        Path | None,
+        typer.Option(
+            "--queries", metavar="问题", help='JSONL：{"id": "…", "question": "…", "relevant": ["文档 id"]}'
+        ),
+    ] = None,
 ) -> None:
-    """Measure how often the evidence is among the first k passages."""
+    """Measure how often the evidence is among the first k passages, or a benchmark by document."""
     from dataclasses import asdict
     from functools import partial
 
-    from eval import cases, run
+    from eval import cases, metrics, retrieval
     from rag.settings import ROOT
 
+    if corpus or queries:
+        if not (corpus and queries) or dataset:
+            raise UsageError("--corpus 和 --queries 要一起给，并且不再写问题集", "请补上或删去")
+        _benchmark(ctx, corpus, queries, as_json)
+        return
     path = dataset or ROOT / "eval" / "datasets" / "dev.jsonl"
-    if not path.is_file():
-        raise UsageError(f"找不到问题集 {path}", "请检查路径")
+    _need_file(path, "问题集")
     with _opened(ctx) as app:
-        depth = max(k, *run.HIT_AT, *run.RECALL_AT)
-        variants = {name: app.with_settings(**changes) for name, changes in run.LEGS.items()} if legs else {"": app}
+        depth = max(k, *metrics.HIT_AT, *metrics.RECALL_AT)
+        parts = retrieval.LEGS.items()
+        variants = {name: app.with_settings(**changes) for name, changes in parts} if legs else {"": app}
         reports = {
-            name: run.measure_retrieval(partial(variant.search, k=depth), cases.load(path), k)
+            name: retrieval.measure_retrieval(partial(variant.search, k=depth), cases.load(path), k)
             for name, variant in variants.items()
         }
     if as_json:
         _emit({name: asdict(report) for name, report in reports.items()} if legs else asdict(reports[""]))
     else:
-        print(run.render_legs(reports) if legs else run.render(reports[""]))
+        print(retrieval.render_legs(reports) if legs else retrieval.render(reports[""]))
+
+
+def _benchmark(ctx: typer.Context, corpus: Path, queries: Path, as_json: bool) -> None:
+    """Measure retrieval on an outside corpus and print each leg."""
+    from dataclasses import asdict
+
+    from eval import retrieval
+    from ui import terminal
+
+    _need_file(corpus, "语料")
+    _need_file(queries, "问题文件")
+    documents = retrieval.read_corpus(corpus)
+    asked = retrieval.read_queries(queries, documents)
+    with _opened(ctx) as app, terminal.progress_bars() as progress:
+        report = retrieval.measure_benchmark(app, documents, asked, progress)
+    if as_json:
+        _emit(asdict(report))
+    else:
+        print(retrieval.render_benchmark(report))
+
+
+def _choice(option: str, value: str | None, *allowed: str) -> Any:
+    if value not in (None, *allowed):
+        raise UsageError(f"{option} 的值不对：{value}", f"可用 {' 或 '.join(allowed)}")
+    return value
+
+
+def _need_file(path: Path, what: str) -> None:
+    if not path.is_file():
+        raise UsageError(f"找不到{what} {path}", "请检查路径")
 
 
 def main(argv: Sequence[str] | None = None, build: Build | None = None) -> int:
