@@ -179,6 +179,8 @@ def test_quotes_only_can_be_chosen_on_the_page(seen: Seen):
 
 def test_an_empty_question_is_not_asked(seen: Seen):
     seen.ask("   ")
+    seen.page.wait_for_function("document.querySelector('#question textarea').value === ''")
+    seen.page.wait_for_timeout(1000)  # the page takes one question at a time, a blank one too
     seen.ask("厦门？")
     seen.page.wait_for_selector("#talk .wc-citations")
     assert [q for q, _ in seen.app.asked] == ["厦门？"]
