@@ -12,11 +12,12 @@ import sys
 from pathlib import Path
 
 PACKAGES = ("chromium", "fonts-noto-cjk")
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
 
 
 def main() -> int:
     """Return 0 always: without a browser the tests marked `browser` say so, the others run."""
-    if Path(os.environ.get("CHROMIUM", "/usr/bin/chromium")).exists():
+    if Path(CHROMIUM).exists():
         return 0
     if shutil.which("apt-get") is None or os.geteuid() != 0:
         print(f"没有 Chromium，浏览器测试将报告为未运行。请安装：{' '.join(PACKAGES)}，或设 CHROMIUM=浏览器路径")

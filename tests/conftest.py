@@ -1,11 +1,27 @@
-"""What all tests share: the network is shut, save for this machine itself."""
+"""What all tests share: the network is shut, save for this machine itself; a real Chromium where there is one."""
 
 from __future__ import annotations
 
 import ipaddress
+import os
 import socket
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
 import pytest
+
+from tests.browser import CHROMIUM, PACKAGES
+
+ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 
 class NetworkShut(OSError):
@@ -50,3 +66,18 @@ def _network_is_shut(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(socket.socket, "connect", guarded_connect)
     monkeypatch.setattr(socket.socket, "connect_ex", guarded_connect_ex)
     monkeypatch.setattr(socket, "getaddrinfo", guarded_lookup)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    if not Path(CHROMIUM).exists():
+        missing = f"no Chromium at {CHROMIUM}: apt-get install {' '.join(PACKAGES)}, or set CHROMIUM"
+        if os.environ.get("WEICE_REQUIRE_BROWSER"):
+            pytest.fail(missing)
+        pytest.skip(missing)  # a machine without one still tests everything else; CI requires it
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGS)
+        yield browser
+        browser.close()

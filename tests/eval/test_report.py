@@ -1,9 +1,8 @@
 """The report page of run folders written by hand: what it shows, what it never does, and what a damaged run says."""
 
 import json
-import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -423,23 +422,6 @@ def test_the_wilson_interval_is_that_of_the_textbook() -> None:
 
 
 # --- in a real browser -----------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    path = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-    if not Path(path).exists():
-        missing = f"no Chromium at {path}: apt-get install chromium fonts-noto-cjk, or set CHROMIUM"
-        if os.environ.get("WEICE_REQUIRE_BROWSER"):
-            pytest.fail(missing)
-        pytest.skip(missing)  # a machine without one still tests everything else; CI requires it
-    from playwright.sync_api import sync_playwright
-
-    quiet = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=[*quiet, "--disable-sync", "--no-first-run"])
-        yield browser
-        browser.close()
 
 
 @pytest.mark.browser
