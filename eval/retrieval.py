@@ -15,7 +15,6 @@ from tempfile import TemporaryDirectory
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-import numpy as np
 from pydantic import TypeAdapter
 from rich.console import Console
 from rich.table import Table
@@ -24,10 +23,8 @@ from eval.cases import CASE_TYPES, Case, CaseType, Text, read_lines
 from eval.metrics import HIT_AT, RECALL_AT, Rank, first, hit, interval, leg_scores, mrr, rank_of_source
 from rag.corpus.parsed import ParsedIssue
 from rag.errors import UsageError
-from rag.index.chunking import chunk
-from rag.index.keywords import write_keywords
-from rag.index.vectors import write_vectors
-from rag.index.version import IndexedFile, IndexVersion, write_manifest, write_version
+from rag.index.build import write_index
+from rag.index.version import IndexedFile, IndexVersion
 from rag.schema import Article, Evidence, Issue, Turn
 
 if TYPE_CHECKING:
@@ -41,8 +38,9 @@ Search = Callable[[str, Sequence[Turn]], Sequence[Evidence]]
 
 LEGS: Mapping[str, Mapping[str, object]] = MappingProxyType(
     {
-        "只用关键词": {"dense": False, "boosts": False, "reranker": "off"},
-        "只用向量": {"words": False, "boosts": False, "reranker": "off"},
+        "只用关键词": {"dense": False, "sentences": False, "boosts": False, "reranker": "off"},
+        "只用向量": {"words": False, "sentences": False, "boosts": False, "reranker": "off"},
+        "只用句向量": {"words": False, "dense": False, "boosts": False, "reranker": "off"},
         "加权融合": {"boosts": False, "reranker": "off"},
         "融合、约束": {"reranker": "off"},
         "融合、约束、重排（默认）": {},
@@ -246,26 +244,9 @@ def write_corpus(
     """Write an index version of the corpus into `folder`, each document an article, cut as the library is."""
     issue = Issue("corpus")
     articles = tuple(Article(d.id, issue, d.title.strip(), d.text.strip() or d.title.strip()) for d in corpus)
-    chunked = [(ordinal, piece) for ordinal, article in enumerate(articles) for piece in chunk(article)]
-    texts = [f"{piece.context}\n{piece.text}" for _, piece in chunked]
-    vectors = np.zeros((len(texts), embedder.dimension), np.float32)
-    for at in range(0, len(texts), _BATCH):
-        progress("向量", at, len(texts))
-        vectors[at : at + _BATCH] = embedder.embed(texts[at : at + _BATCH])
-    progress("向量", len(texts), len(texts))
-    tokens = [words.tokens(text) for text in texts]
-    digest = hashlib.sha256("\n".join(texts).encode("utf-8", "surrogatepass")).hexdigest()
+    digest = hashlib.sha256(repr(articles).encode("utf-8", "surrogatepass")).hexdigest()
     files = {"corpus": IndexedFile(digest, ParsedIssue(issue, articles, "语料"))}
-    write_version(folder, files, [(ordinal, c.start, c.end) for ordinal, c in chunked], tokens)
-    write_vectors(folder / "vectors.faiss", vectors)
-    write_keywords(folder / "words", tokens)
-    write_manifest(
-        folder,
-        model=embedder.name,
-        dimension=embedder.dimension,
-        lexicon=words.fingerprint,
-        chunks=len(chunked),
-    )
+    write_index(folder, files, embedder, words, progress=progress)
 
 
 def render_benchmark(report: BenchmarkReport) -> str:

@@ -7,14 +7,13 @@ sentence's numbers, dates and places must stand in the text that it cites; one t
 from __future__ import annotations
 
 import re
-from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from rag.answer.numbers import quantities, unmatched
 from rag.corpus.places import cities, places
 from rag.corpus.sentences import Span, sentence_spans
-from rag.corpus.words import fold
+from rag.corpus.words import character_pairs, fold
 from rag.schema import Chunk, Citation, Sentence, Support
 
 MAX_CITATIONS = 3
@@ -133,13 +132,13 @@ class Aligner:
         return list(found.values())
 
     def _passage(self, chunk: Chunk, span: Span, text: str) -> Passage:
-        return Passage(chunk, span, frozenset(self._tokens(text)), _bigrams(text))
+        return Passage(chunk, span, frozenset(self._tokens(text)), character_pairs(text))
 
     def align(self, sentence: str, passages: Sequence[Passage]) -> Aligned:
         """Return `sentence` with up to `MAX_CITATIONS` passages, greedily chosen by what each adds."""
         told = _ANNOUNCING.sub("", sentence) or sentence
         weights = {word: self._weight(word) for word in self._tokens(told)}
-        grams = _bigrams(told)
+        grams = character_pairs(told)
         chosen: list[Passage] = []
         carried = 0.0
         while len(chosen) < MAX_CITATIONS:
@@ -176,7 +175,7 @@ def _coverage(
     if with_context:
         context = fold(" ".join(p.context for p in chosen))
         words |= {word for word in weights if word in context}
-        pairs |= _bigrams(context)
+        pairs |= character_pairs(context)
     total = sum(weights.values()) or 1.0
     by_words = sum(weight for word, weight in weights.items() if word in words) / total
     by_pairs = len(grams & pairs) / len(grams) if grams else 0.0
@@ -210,11 +209,6 @@ def _support(share: float, missing: tuple[str, ...]) -> Support:
     if missing or share < PARTIAL:
         return Support.NONE
     return Support.FULL if share >= FULL else Support.PARTIAL
-
-
-def _bigrams(text: str) -> frozenset[str]:
-    letters = "".join(c for c in fold(text) if c.isalnum())
-    return frozenset(letters[i : i + 2] for i in range(len(letters) - 1))
 
 
 def number(aligned: Sequence[Aligned]) -> tuple[str, tuple[Sentence, ...], tuple[Citation, ...]]:
@@ -268,11 +262,20 @@ def joined_leads(sentences: Sequence[str]) -> list[str]:
 
 def distinct(sentences: Sequence[str]) -> list[str]:
     """Return the sentences without those that say again what an earlier one said, letter for letter."""
-    seen: Counter[str] = Counter()
-    kept = []
+    first: dict[str, str] = {}
     for sentence in sentences:
-        key = "".join(c for c in fold(sentence) if c.isalnum())
-        if key and not seen[key]:
-            kept.append(sentence)
-        seen[key] += 1
-    return kept
+        if key := _letters(sentence):
+            first.setdefault(key, sentence)
+    return list(first.values())
+
+
+def distinct_aligned(aligned: Sequence[Aligned]) -> list[Aligned]:
+    """Return the aligned sentences without those that an earlier one said, letter for letter."""
+    first: dict[str, Aligned] = {}
+    for item in aligned:
+        first.setdefault(_letters(item.text), item)
+    return list(first.values())
+
+
+def _letters(text: str) -> str:
+    return "".join(c for c in fold(text) if c.isalnum())

@@ -1,4 +1,4 @@
-"""Finds passages: dense and keyword legs, fused with weights, moved by what the question names, and reranked.
+"""Finds passages: dense, sentence and keyword legs, fused with weights, moved by what the question names, reranked.
 
 Scores of a leg are brought to 0…1 within one search and added with weights (convex combination; Bruch et al. 2023,
 "An Analysis of Fusion Functions for Hybrid Retrieval"). Equal-weight reciprocal rank fusion is not offered: it was
@@ -7,28 +7,32 @@ measured to lose to the better leg on Chinese sets.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
 from rag.answer.question import Constraints, constraints
 from rag.corpus.places import places
-from rag.corpus.sentences import sentences
 from rag.corpus.words import Words
 from rag.ports import Embedder, Keywords, Library, Reranker, Vectors
 from rag.schema import Chunk, Evidence
 
-DENSE, WORDS = "dense", "words"
+DENSE, SENTENCES, WORDS = "dense", "sentences", "words"
 
 
 class SearchableLibrary(Library, Protocol):
-    """A library with its two legs and its word weights."""
+    """A library with its three legs and its word weights."""
 
     @property
     def vectors(self) -> Vectors:
-        """The dense leg."""
+        """The dense leg over passages."""
+        ...
+
+    @property
+    def sentences(self) -> Vectors:
+        """The dense leg over sentences: a passage is as near as its nearest sentence."""
         ...
 
     @property
@@ -43,9 +47,13 @@ class SearchableLibrary(Library, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class FusionWeights:
-    """How the legs and the question's constraints weigh; tuned on the development questions."""
+    """How the legs and the question's constraints weigh; keywords have what the dense legs leave of 1.
 
-    dense: float = 0.35
+    Tuned on the development questions (eval/NOTES.md).
+    """
+
+    dense: float = 0.32
+    sentences: float = 0.38
     place: float = 0.25
     other_place: float = 0.15
     year: float = 0.05
@@ -63,6 +71,7 @@ class HybridRetriever:
         words: Words,
         *,
         dense: bool = True,
+        sentences: bool = True,
         keywords: bool = True,
         boosts: bool = True,
         weights: FusionWeights | None = None,
@@ -74,7 +83,7 @@ class HybridRetriever:
         self._library = library
         self._embedder = embedder
         self._words = words
-        self._dense, self._keywords, self._boosts = dense, keywords, boosts
+        self._dense, self._sentences, self._keywords, self._boosts = dense, sentences, keywords, boosts
         self._weights = weights or FusionWeights()
         self._candidates = candidates
         self._reranker = reranker
@@ -83,25 +92,35 @@ class HybridRetriever:
     def retrieve(self, question: str, k: int) -> list[Evidence]:
         """Return up to k passages, best first; a question on several regions gets passages of each."""
         lists = [self._search(part) for part in split(question)]
-        return _interleave(lists, k)
+        return list(interleave(lists, k))
 
-    def _search(self, question: str) -> list[Evidence]:
-        similarity = self._dense_leg(question) if self._dense else {}
-        matches = self._word_leg(question) if self._keywords else {}
-        fused = self._fuse(similarity, matches)
+    def candidates(self, question: str) -> list[Evidence]:
+        """Return what the legs found for a question that is searched as one, fused and in order."""
+        legs = self._legs(question)
         wanted = constraints(question, self._columns) if self._boosts else Constraints()
         evidence = []
-        for ordinal, score in fused.items():
+        for ordinal, score in self._fuse(legs).items():
             chunk = self._library[ordinal]
-            found = tuple(leg for leg, hits in ((DENSE, similarity), (WORDS, matches)) if ordinal in hits)
-            total = score + self._boost(wanted, chunk)
-            evidence.append(Evidence(chunk, total, found, similarity.get(ordinal, 0.0)))
-        evidence.sort(key=lambda e: -e.score)
-        return self._reranker.rerank(question, evidence[: self._candidates])
+            found = tuple(leg for leg, hits in legs.items() if ordinal in hits)
+            similarity = legs.get(DENSE, {}).get(ordinal, 0.0)
+            evidence.append(Evidence(chunk, score + self._boost(wanted, chunk), found, similarity))
+        return sorted(evidence, key=lambda e: -e.score)
 
-    def _dense_leg(self, question: str) -> dict[int, float]:
-        vector = self._embedder.embed([question])[0]
-        return dict(self._library.vectors.search(vector, self._candidates))
+    def _search(self, question: str) -> list[Evidence]:
+        return self._reranker.rerank(question, self.candidates(question))
+
+    def _legs(self, question: str) -> dict[str, dict[int, float]]:
+        """The chunks that each leg found, with its scores."""
+        legs: dict[str, dict[int, float]] = {}
+        if self._dense or self._sentences:
+            vector = self._embedder.embed([question])[0]
+            if self._dense:
+                legs[DENSE] = dict(self._library.vectors.search(vector, self._candidates))
+            if self._sentences:
+                legs[SENTENCES] = dict(self._library.sentences.search(vector, self._candidates))
+        if self._keywords:
+            legs[WORDS] = self._word_leg(question)
+        return legs
 
     def _word_leg(self, question: str) -> dict[int, float]:
         tokens = self._words.tokens(question)
@@ -109,11 +128,16 @@ class HybridRetriever:
             tokens += self._words.tokens(synonym)
         return dict(self._library.keywords.search(tokens, self._candidates))
 
-    def _fuse(self, similarity: dict[int, float], matches: dict[int, float]) -> dict[int, float]:
-        dense, words = _scaled(similarity), _scaled(matches)
-        share = self._weights.dense if dense and words else float(bool(dense))
-        ordinals = dict.fromkeys((*dense, *words))
-        return {n: share * dense.get(n, 0.0) + (1 - share) * words.get(n, 0.0) for n in ordinals}
+    def _fuse(self, legs: dict[str, dict[int, float]]) -> dict[int, float]:
+        """The weighted sum of the legs' scaled scores; a leg that found nothing leaves its weight to the others."""
+        w = self._weights
+        weights = {DENSE: w.dense, SENTENCES: w.sentences, WORDS: 1 - w.dense - w.sentences}
+        total = sum(weights[leg] for leg, hits in legs.items() if hits) or 1.0
+        fused: dict[int, float] = {}
+        for leg, hits in legs.items():
+            for ordinal, score in _scaled(hits).items():
+                fused[ordinal] = fused.get(ordinal, 0.0) + weights[leg] / total * score
+        return fused
 
     def _boost(self, wanted: Constraints, chunk: Chunk) -> float:
         """What the chunk gains or loses by the regions, years, issues and columns that the question names."""
@@ -135,53 +159,6 @@ class HybridRetriever:
         ):
             boost += w.issue
         return boost
-
-
-class KeepOrder:
-    """The reranker that is off."""
-
-    def rerank(self, question: str, evidence: Sequence[Evidence]) -> list[Evidence]:  # noqa: ARG002  # a port's shape
-        """Return the evidence as it came."""
-        return list(evidence)
-
-
-@dataclass(frozen=True, slots=True)
-class FeatureWeights:
-    """Weights of the feature reranker; tuned on the development questions."""
-
-    fused: float = 1.0
-    sentence: float = 0.6
-    chunk: float = 0.3
-    context: float = 0.2
-
-
-class FeatureReranker:
-    """Orders by what a leg does not see: how much of the question one sentence, the passage and its headings hold."""
-
-    def __init__(self, words: Words, idf: Callable[[str], float], weights: FeatureWeights | None = None) -> None:
-        """Take the tokenizer and the word weights of the library."""
-        self._words = words
-        self._idf = idf
-        self._weights = weights or FeatureWeights()
-
-    def rerank(self, question: str, evidence: Sequence[Evidence]) -> list[Evidence]:
-        """Return the evidence with new scores, best first."""
-        asked = {word: self._idf(word) for word in self._words.tokens(question)}
-        total = sum(asked.values()) or 1.0
-        scored = [replace(e, score=self._score(e, asked, total)) for e in evidence]
-        return sorted(scored, key=lambda e: -e.score)
-
-    def _score(self, evidence: Evidence, asked: dict[str, float], total: float) -> float:
-        w, chunk = self._weights, evidence.chunk
-        context = set(self._words.tokens(chunk.context))
-        held = [set(self._words.tokens(s)) for s in sentences(chunk.text)]
-        everything = set().union(*held, context)
-
-        def share(words: set[str]) -> float:
-            return sum(weight for word, weight in asked.items() if word in words) / total
-
-        best = max((share(words | context) for words in held), default=0.0)
-        return w.fused * evidence.score + w.sentence * best + w.chunk * share(everything) + w.context * share(context)
 
 
 def split(question: str) -> tuple[str, ...]:
@@ -210,13 +187,13 @@ def _scaled(hits: dict[int, float]) -> dict[int, float]:
     return {n: float((score - low) / (high - low)) for n, score in hits.items()}
 
 
-def _interleave(lists: Sequence[Sequence[Evidence]], k: int) -> list[Evidence]:
+def interleave(lists: Sequence[Sequence[Evidence]], k: int) -> tuple[Evidence, ...]:
     """Take from the lists in turn, each passage once; one list is returned as it is."""
     if len(lists) == 1:
-        return list(lists[0][:k])
+        return tuple(lists[0][:k])
     merged: dict[str, Evidence] = {}
     for rank in range(max(map(len, lists))):
         for ranked in lists:
             if rank < len(ranked):
                 merged.setdefault(ranked[rank].chunk.id, ranked[rank])
-    return list(merged.values())[:k]
+    return tuple(merged.values())[:k]

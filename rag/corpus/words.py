@@ -36,6 +36,12 @@ def fold(text: str) -> str:
     return unicodedata.normalize("NFKC", text).lower()
 
 
+def character_pairs(text: str) -> frozenset[str]:
+    """Return the pairs of neighbouring letters and digits in `text`: they see what a typo hides from words."""
+    letters = "".join(c for c in fold(text) if c.isalnum())
+    return frozenset(letters[i : i + 2] for i in range(len(letters) - 1))
+
+
 def read_lexicon(paths: Iterable[Path]) -> Iterator[tuple[str, ...]]:
     """Yield each line's words; a file that is not there holds none. `#` opens a comment."""
     for path in paths:

@@ -11,9 +11,10 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from filelock import FileLock, Timeout
 
 from rag.corpus.articles import parse
 from rag.corpus.readers import SUFFIXES, read
+from rag.corpus.sentences import Span, sentence_spans
 from rag.corpus.words import Words
 from rag.errors import DocumentError, IndexMissing, IndexStateError, StorageError
 from rag.index.chunking import chunk
@@ -36,6 +38,8 @@ KEPT_VERSIONS = 3
 """Versions kept on disk, the live one among them."""
 MIN_FREE_BYTES = 100_000_000
 _BATCH = 32
+SHORTEST = 6
+"""Characters of the shortest sentence that is embedded by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,25 +147,10 @@ class IndexStore:
         for left_over in self._folder.glob("building-*"):
             shutil.rmtree(left_over, ignore_errors=True)
         building.mkdir()
-        articles = [article for file in scan.files.values() for article in file.parsed.articles]
-        chunked = [(ordinal, piece) for ordinal, article in enumerate(articles) for piece in chunk(article)]
-        chunks = [piece for _, piece in chunked]
-        vectors, embedded = _vectors(chunks, live, scan.changed, embedder, progress)
-        progress("写入索引", 0, 1)
-        tokens = [words.tokens(f"{piece.context}\n{piece.text}") for piece in chunks]
-        write_version(building, scan.files, [(o, c.start, c.end) for o, c in chunked], tokens)
-        write_vectors(building / "vectors.faiss", vectors)
-        write_keywords(building / "words", tokens)
-        write_manifest(
-            building,
-            model=embedder.name,
-            dimension=embedder.dimension,
-            lexicon=words.fingerprint,
-            chunks=len(chunks),
-        )
+        chunks, embedded = write_index(building, scan.files, embedder, words, live=live, progress=progress)
         version = self._publish(building)
         progress("写入索引", 1, 1)
-        return _report(version, scan, len(chunks), embedded, unchanged=False)
+        return _report(version, scan, chunks, embedded, unchanged=False)
 
     def _publish(self, building: Path) -> str:
         """Move the finished folder among the versions and name it live in one atomic step."""
@@ -240,27 +229,74 @@ def _indexed(name: str, path: Path, known: IndexedFile | None) -> tuple[IndexedF
     return IndexedFile(sha256, parse(name, read(path))), True
 
 
-def _vectors(
-    chunks: Sequence[Chunk],
-    live: IndexVersion | None,
-    changed: frozenset[str],
+def write_index(
+    folder: Path,
+    files: dict[str, IndexedFile],
     embedder: Embedder,
-    progress: Progress,
+    words: Words,
+    *,
+    live: IndexVersion | None = None,
+    progress: Progress = lambda *_: None,
+) -> tuple[int, int]:
+    """Write a whole version of `files` into `folder`; return its number of chunks and how many were embedded.
+
+    A text that `live`, of the same model, has embedded already is not embedded again.
+    """
+    articles = [article for file in files.values() for article in file.parsed.articles]
+    chunked = [(ordinal, piece) for ordinal, article in enumerate(articles) for piece in chunk(article)]
+    chunks = [piece for _, piece in chunked]
+    texts = [_chunk_text(piece) for piece in chunks]
+    known = dict(zip(_chunk_texts(live), live.vectors.all(), strict=True)) if live else {}
+    vectors, embedded = _vectors(texts, known, embedder, partial(progress, "向量"))
+    sentences = [(n, a, b) for n, piece in enumerate(chunks) for a, b in _sentences(piece)]
+    said = [chunks[n].article.text[a:b] for n, a, b in sentences]
+    known = dict(zip(_sentence_texts(live), live.sentences.all(), strict=True)) if live else {}
+    sentence_vectors, _ = _vectors(said, known, embedder, partial(progress, "句向量"))
+    progress("写入索引", 0, 1)
+    tokens = [words.tokens(text) for text in texts]
+    write_version(folder, files, [(o, c.start, c.end) for o, c in chunked], sentences, tokens)
+    write_vectors(folder / "vectors.faiss", vectors)
+    write_vectors(folder / "sentences.faiss", sentence_vectors)
+    write_keywords(folder / "words", tokens)
+    write_manifest(
+        folder, model=embedder.name, dimension=embedder.dimension, lexicon=words.fingerprint, chunks=len(chunks)
+    )
+    return len(chunks), embedded
+
+
+def _chunk_text(piece: Chunk) -> str:
+    """What of a chunk is embedded and cut into words: its text under its title and headings."""
+    return f"{piece.context}\n{piece.text}"
+
+
+def _sentences(piece: Chunk) -> list[Span]:
+    """The sentences of a chunk that are embedded by themselves."""
+    spans = sentence_spans(piece.article.text, piece.start, piece.end)
+    return [(a, b) for a, b in spans if b - a >= SHORTEST]
+
+
+def _chunk_texts(live: IndexVersion) -> list[str]:
+    return [_chunk_text(live[n]) for n in range(len(live))]
+
+
+def _sentence_texts(live: IndexVersion) -> list[str]:
+    return [live[chunk].article.text[a:b] for chunk, a, b in live.sentence_spans.tolist()]
+
+
+def _vectors(
+    texts: Sequence[str], known: Mapping[str, Vector], embedder: Embedder, progress: Callable[[int, int], None]
 ) -> tuple[Vector, int]:
-    """Vectors of all chunks, those of unchanged files taken from the live version; and how many were embedded."""
-    vectors = np.zeros((len(chunks), embedder.dimension), np.float32)
-    fresh = list(range(len(chunks)))
-    if live is not None and len(live):
-        known = {live[n].id: n for n in range(len(live)) if live[n].article.issue.file not in changed}
-        old = live.vectors.all()
-        fresh = [n for n, c in enumerate(chunks) if c.article.issue.file in changed or c.id not in known]
-        kept = sorted(set(range(len(chunks))) - set(fresh))
-        vectors[kept] = old[[known[chunks[n].id] for n in kept]]
-    for at in range(0, len(fresh), _BATCH):
-        progress("向量", at, len(fresh))
+    """Vectors of the texts, shape (n, d), those that are `known` taken from there; and how many were embedded."""
+    vectors = np.zeros((len(texts), embedder.dimension), np.float32)
+    kept = [n for n, text in enumerate(texts) if text in known]
+    if kept:
+        vectors[kept] = [known[texts[n]] for n in kept]
+    fresh = sorted((n for n, text in enumerate(texts) if text not in known), key=lambda n: len(texts[n]))
+    for at in range(0, len(fresh), _BATCH):  # texts of like length together: none is padded for another's sake
+        progress(at, len(fresh))
         rows = fresh[at : at + _BATCH]
-        vectors[rows] = embedder.embed([f"{chunks[n].context}\n{chunks[n].text}" for n in rows])
-    progress("向量", len(fresh), len(fresh))
+        vectors[rows] = embedder.embed([texts[n] for n in rows])
+    progress(len(fresh), len(fresh))
     return vectors, len(fresh)
 
 

@@ -1,8 +1,9 @@
 """One index version on disk: writing it, opening it, refusing a damaged or foreign one.
 
 A version is a folder: `manifest.json` (format, model, files, checksums), `files.json` (what each file parsed to),
-`chunks.npy` (article ordinal, start, end), `vectors.faiss`, `words/` (tantivy) and `words.json` (document
-frequencies). Which version is live is decided in `rag.index.build`, not here.
+`chunks.npy` (article ordinal, start, end), `vectors.faiss`, `sentences.npy` (chunk ordinal, start, end),
+`sentences.faiss`, `words/` (tantivy) and `words.json` (document frequencies). Which version is live is decided in
+`rag.index.build`, not here.
 """
 
 from __future__ import annotations
@@ -26,9 +27,9 @@ from rag.schema import Article, Chunk
 
 if TYPE_CHECKING:
     from rag.index.keywords import TantivyKeywords
-    from rag.index.vectors import FaissVectors
+    from rag.index.vectors import FaissSentences, FaissVectors
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever parsing, chunking, tokenising or the files of a version change."""
 
 REBUILD = "运行 weice index --rebuild 重建（旧版本会保留到新版本建好）"
@@ -114,6 +115,19 @@ class IndexVersion:
         return FaissVectors(self.folder / "vectors.faiss")
 
     @cached_property
+    def sentence_spans(self) -> np.ndarray[Any, np.dtype[np.int64]]:
+        """Shape (sentences, 3): chunk ordinal, start, end."""
+        spans: np.ndarray[Any, np.dtype[np.int64]] = np.load(self.folder / "sentences.npy")
+        return spans
+
+    @cached_property
+    def sentences(self) -> FaissSentences:
+        """The dense leg over sentences."""
+        from rag.index.vectors import FaissSentences
+
+        return FaissSentences(self.folder / "sentences.faiss", self.sentence_spans[:, 0])
+
+    @cached_property
     def keywords(self) -> TantivyKeywords:
         """The keyword leg."""
         from rag.index.keywords import TantivyKeywords
@@ -133,12 +147,14 @@ class IndexVersion:
 def write_version(
     folder: Path,
     files: dict[str, IndexedFile],
-    spans: Sequence[tuple[int, int, int]],
+    chunks: Sequence[tuple[int, int, int]],
+    sentences: Sequence[tuple[int, int, int]],
     tokens: Sequence[Sequence[str]],
 ) -> None:
     """Write everything of a version but vectors, keyword index and manifest into `folder`."""
     (folder / "files.json").write_bytes(_FILES.dump_json(files))
-    np.save(folder / "chunks.npy", np.array(spans, np.int64).reshape(-1, 3))
+    for name, spans in (("chunks", chunks), ("sentences", sentences)):
+        np.save(folder / f"{name}.npy", np.array(spans, np.int64).reshape(-1, 3))
     frequencies = Counter(token for words in tokens for token in set(words))
     (folder / "words.json").write_text(json.dumps(frequencies, ensure_ascii=False), encoding="utf-8")
 

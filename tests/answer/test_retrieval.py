@@ -7,10 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from rag.answer.retrieval import FeatureReranker, HybridRetriever, KeepOrder, split
+from rag.answer.ranking import FeatureReranker, KeepOrder
+from rag.answer.retrieval import HybridRetriever, split
 from rag.corpus.words import Words
 from rag.index.version import IndexVersion
 from rag.schema import Evidence
+from rag.settings import load as load_settings
 from rag.testing import HashingEmbedder
 from tests.builders import built
 
@@ -29,7 +31,7 @@ def index(tmp_path: Path) -> IndexVersion:
 
 def retriever(index: IndexVersion, **more: object) -> HybridRetriever:
     words = Words()
-    parts: dict[str, object] = {"reranker": FeatureReranker(words, index.idf)} | more
+    parts: dict[str, object] = {"reranker": FeatureReranker(words, index.idf, load_settings().ranker)} | more
     return HybridRetriever(index, HashingEmbedder(), words, **parts)  # type: ignore[arg-type]
 
 
@@ -53,23 +55,28 @@ def test_a_synonym_of_the_lexicon_finds_what_is_written_otherwise(index: IndexVe
 
 def test_a_passage_tells_which_legs_found_it(index: IndexVersion) -> None:
     question = "厦门定点医药机构即时结算"
-    assert retriever(index).retrieve(question, 1)[0].found_by == ("dense", "words")
-    assert retriever(index, dense=False).retrieve(question, 1)[0].found_by == ("words",)
-    assert retriever(index, keywords=False).retrieve(question, 1)[0].found_by == ("dense",)
+    assert retriever(index).retrieve(question, 1)[0].found_by == ("dense", "sentences", "words")
+    for leg, others in (
+        ("words", "dense sentences"),
+        ("dense", "sentences keywords"),
+        ("sentences", "dense keywords"),
+    ):
+        alone = retriever(index, **dict.fromkeys(others.split(), False))
+        assert alone.retrieve(question, 1)[0].found_by == (leg,)
 
 
 def test_a_retriever_without_legs_finds_nothing(index: IndexVersion) -> None:
-    assert retriever(index, dense=False, keywords=False).retrieve("厦门", 3) == []
+    assert retriever(index, dense=False, sentences=False, keywords=False).retrieve("厦门", 3) == []
 
 
 def test_words_that_stand_nowhere_are_no_error(index: IndexVersion) -> None:
-    assert retriever(index, dense=False).retrieve("zzz qqq", 3) == []
+    assert retriever(index, dense=False, sentences=False).retrieve("zzz qqq", 3) == []
 
 
 @pytest.mark.parametrize("reranker", ["features", "off"])
 def test_a_reranker_returns_the_same_passages(index: IndexVersion, reranker: str) -> None:
     words = Words()
-    one = FeatureReranker(words, index.idf) if reranker == "features" else KeepOrder()
+    one = FeatureReranker(words, index.idf, load_settings().ranker) if reranker == "features" else KeepOrder()
     evidence = retriever(index).retrieve("重点专科", 4)
     again = one.rerank("重点专科", evidence)
     assert {e.chunk.id for e in again} == {e.chunk.id for e in evidence}

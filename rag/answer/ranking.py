@@ -1,0 +1,109 @@
+"""Orders retrieved passages by what the legs do not see, with weights learned on the development questions.
+
+A linear model over seven features: small enough to be read, and its weights are settings (`weice eval fit` learns
+them). Nothing here searches.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+
+from rag.answer.question import Shape
+from rag.corpus.sentences import sentences
+from rag.corpus.words import Words, character_pairs
+from rag.ports import Vector
+from rag.schema import Chunk, Evidence
+
+FEATURES = ("fused", "sentence", "chunk", "context", "sentence_pairs", "chunk_pairs", "shaped")
+"""The fused score; then shares of the question's weight: of its words in the best sentence under its headings, in the
+passage and in the headings; of its character pairs in the best sentence and in the passage; and of its words in the
+best sentence that has the shape of an answer (a number, a date)."""
+
+
+class KeepOrder:
+    """The reranker that is off."""
+
+    def rerank(self, question: str, evidence: Sequence[Evidence]) -> list[Evidence]:  # noqa: ARG002  # a port's shape
+        """Return the evidence as it came."""
+        return list(evidence)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What of a passage is compared with questions: sets of words and of character pairs, headings included."""
+
+    context: frozenset[str]
+    words: frozenset[str]
+    pairs: frozenset[str]
+    sentences: tuple[tuple[str, frozenset[str], frozenset[str]], ...]
+
+
+class FeatureReranker:
+    """Orders by weighted `FEATURES`. Keeps what it saw of a passage: it belongs to one index version."""
+
+    def __init__(self, words: Words, idf: Callable[[str], float], weights: Mapping[str, float]) -> None:
+        """Take the tokenizer and the word weights of the library, and a weight for each feature."""
+        self._words = words
+        self._idf = idf
+        self._weights = np.array([weights.get(name, 0.0) for name in FEATURES])
+        self._seen = lru_cache(maxsize=4096)(self._look)
+
+    def rerank(self, question: str, evidence: Sequence[Evidence]) -> list[Evidence]:
+        """Return the evidence with new scores, best first."""
+        scores = self.features(question, evidence) @ self._weights
+        scored = [replace(e, score=float(score)) for e, score in zip(evidence, scores, strict=True)]
+        return sorted(scored, key=lambda e: -e.score)
+
+    def features(self, question: str, evidence: Sequence[Evidence]) -> Vector:
+        """Return shape (len(evidence), len(FEATURES)); all but the fused score are 0 to 1."""
+        words = {word: self._idf(word) for word in self._words.tokens(question)}
+        seen = [self._seen(e.chunk) for e in evidence]
+        pairs = _pair_weights(character_pairs(question), seen)
+        shape = Shape.of(question)
+        rows = [[e.score, *_shares(passage, words, pairs, shape)] for e, passage in zip(evidence, seen, strict=True)]
+        return np.array(rows, np.float32).reshape(len(evidence), len(FEATURES))
+
+    def _look(self, chunk: Chunk) -> _Seen:
+        context = frozenset(self._words.tokens(chunk.context))
+        heads = character_pairs(chunk.context)
+        told = sentences(chunk.text)
+        return _Seen(
+            context,
+            context.union(*(self._words.tokens(sentence) for sentence in told)),
+            character_pairs(f"{chunk.context}{chunk.text}"),
+            tuple((s, context.union(self._words.tokens(s)), heads | character_pairs(s)) for s in told),
+        )
+
+
+def _shares(passage: _Seen, words: Mapping[str, float], pairs: Mapping[str, float], shape: Shape) -> list[float]:
+    """The features of a passage but the first, in order."""
+    by_sentence = [
+        (_share(words, held), _share(pairs, held_pairs), shape.fits(text))
+        for text, held, held_pairs in passage.sentences
+    ]
+    return [
+        max((share for share, _, _ in by_sentence), default=0.0),
+        _share(words, passage.words),
+        _share(words, passage.context),
+        max((share for _, share, _ in by_sentence), default=0.0),
+        _share(pairs, passage.pairs),
+        max((share for share, _, fits in by_sentence if fits), default=0.0),
+    ]
+
+
+def _pair_weights(asked: Iterable[str], seen: Sequence[_Seen]) -> dict[str, float]:
+    """Inverse document frequency of each pair among the passages at hand: no table of pairs needs to be kept."""
+    found = Counter(pair for pair in asked for passage in seen if pair in passage.pairs)
+    return {pair: math.log(1 + (len(seen) - found[pair] + 0.5) / (found[pair] + 0.5)) for pair in asked}
+
+
+def _share(asked: Mapping[str, float], held: frozenset[str]) -> float:
+    """The share of the asked weight that is held."""
+    total = sum(asked.values())
+    return sum(weight for item, weight in asked.items() if item in held) / total if total else 0.0
