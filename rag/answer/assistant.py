@@ -13,12 +13,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import prompts
-from rag.answer.citing import Aligned, Aligner, distinct, joined_leads, number, plain
+from rag.answer.citing import Aligned, Aligner, distinct, distinct_aligned, joined_leads, number, plain
 from rag.answer.events import Event, EvidenceFound, Finished, Redraft, Stage, Token
-from rag.answer.question import normalise, standalone
+from rag.answer.question import normalise, parts, standalone
 from rag.answer.quoting import quote
 from rag.answer.reading import EvidenceReader, Reading
 from rag.answer.relevance import Relevance, one_side_is_told
+from rag.answer.retrieval import interleave
 from rag.corpus.sentences import sentences
 from rag.errors import GenerationError
 from rag.ports import Generator, Retriever
@@ -64,6 +65,23 @@ class _Clock:
         self.timings = replace(self.timings, **{name: time.monotonic() - self.started})
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One of the questions that were asked at once, with what was found for it."""
+
+    question: str
+    evidence: tuple[Evidence, ...]
+    reading: Reading
+
+
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What of the answer to one part stood, and what it lacks, in words for the user."""
+
+    standing: tuple[Aligned, ...]
+    missing: str | None
+
+
 class Assistant:
     """Answers questions from one index version. Safe to use from several threads."""
 
@@ -107,55 +125,70 @@ class Assistant:
         asked = normalise(question, self._max_question_chars)
         alone = standalone(asked, history)
         yield Stage("检索")
-        evidence = tuple(self._retriever.retrieve(alone, self._passages))
-        reading = self._reader.read(alone, evidence)
+        asking = [self._part(standalone(part, history)) for part in parts(asked)]
+        evidence = interleave([part.evidence for part in asking], self._passages)
         clock.mark("retrieve_s")
         yield EvidenceFound(evidence)
         draft = Answer(question, alone, "", Verdict.REFUSED, evidence=evidence, index_version=self._index_version)
-        if self._is_hopeless(reading, evidence):
+        answerable = [part for part in asking if not self._is_hopeless(part)]
+        if not answerable:
             yield Finished(self._refused(draft, clock))
             return
         if self._generator is None:
-            yield Finished(self._quoted(draft, reading, clock, None))
+            yield Finished(self._quoted(draft, answerable, clock, None))
             return
         try:
-            yield from self._written(draft, reading, self._generator, clock)
+            told = []
+            for part in asking:
+                told.append((yield from self._told(part, self._generator, clock)))  # noqa: PERF401  # it yields
         except GenerationError as error:
-            yield Finished(self._quoted(draft, reading, clock, f"大模型没有作答（{error}），以下为原文摘录"))
+            reason = f"大模型没有作答（{error}），以下为原文摘录"
+            yield Finished(self._quoted(draft, answerable, clock, reason))
+            return
+        yield Finished(self._judged(replace(draft, model=self._generator.model), told, clock))
 
-    def _is_hopeless(self, reading: Reading, evidence: Sequence[Evidence]) -> bool:
+    def _part(self, question: str) -> _Part:
+        """Search and read for one of the questions that were asked."""
+        evidence = tuple(self._retriever.retrieve(question, self._passages))
+        return _Part(question, evidence, self._reader.read(question, evidence))
+
+    def _is_hopeless(self, part: _Part) -> bool:
         """Whether the evidence is so far from the question that no LLM seconds are spent on it."""
-        nearest = max((e.similarity for e in evidence), default=0.0)
-        if not reading.passages or not reading.coverage:
+        nearest = max((e.similarity for e in part.evidence), default=0.0)
+        if not part.reading.passages or not part.reading.coverage:
             return True
-        return reading.coverage < self._thresholds.coverage and nearest < self._thresholds.similarity
+        return part.reading.coverage < self._thresholds.coverage and nearest < self._thresholds.similarity
 
-    def _written(self, draft: Answer, reading: Reading, generator: Generator, clock: _Clock) -> Iterator[Event]:
-        """Write, check, and write once more where the check fails."""
+    def _told(self, part: _Part, generator: Generator, clock: _Clock) -> Drafting[Event, None, _Told]:
+        """Write on one question, check, and write once more where the check fails."""
+        if self._is_hopeless(part):
+            return _Told((), "资料中没有找到依据")
         yield Stage("生成")
-        text = yield from self._drafted(generator, reading, draft.standalone, "", clock)
+        text = yield from self._drafted(generator, part, "", clock)
         yield Stage("核对")
-        aligned = self._aligned(text, reading)
+        aligned = self._aligned(text, part.reading)
         failed = [a for a in aligned if a.support is Support.NONE]
         if failed and not says_nothing(text):
             wrong = "、".join(dict.fromkeys(w for a in failed for w in a.unmatched)) or failed[0].text[:30]
             yield Redraft(wrong)
             again = prompts.load("retry").substitute(wrong=wrong)
             try:
-                second = yield from self._drafted(generator, reading, draft.standalone, again, clock)
+                second = yield from self._drafted(generator, part, again, clock)
             except GenerationError:
                 second = ""  # what stands of the first draft is still an answer
             yield Stage("核对")
-            text, aligned = max(
-                ((text, aligned), (second, self._aligned(second, reading))), key=lambda pair: _standing(pair[1])
-            )
-        yield Finished(self._judged(replace(draft, model=generator.model), text, aligned, clock))
+            drafts = ((text, aligned), (second, self._aligned(second, part.reading)))
+            text, aligned = max(drafts, key=lambda pair: _standing(pair[1]))
+        standing = tuple(a for a in aligned if a.support is not Support.NONE)
+        lacks = self._relevance.lacks(part.question, standing) if standing else ()
+        unsaid = f"资料里没有写到{'、'.join(lacks)}" if lacks else None
+        if not standing or (unsaid and not one_side_is_told(part.question, lacks)):
+            return _Told((), unsaid or "资料中没有找到依据")
+        return _Told(standing, unsaid or _missing(text, aligned))
 
-    def _drafted(
-        self, generator: Generator, reading: Reading, question: str, remark: str, clock: _Clock
-    ) -> Drafting[Event, None, str]:
+    def _drafted(self, generator: Generator, part: _Part, remark: str, clock: _Clock) -> Drafting[Event, None, str]:
         """Yield the tokens of one draft and return its text."""
-        messages = self.messages(reading, question, remark)
+        messages = self.messages(part.reading, part.question, remark)
         pieces: list[str] = []
         for piece in generator.generate(messages, max_tokens=self._answer_tokens):
             if not pieces and not clock.timings.first_token_s:
@@ -176,33 +209,35 @@ class Assistant:
         said = [s for s in joined_leads(distinct(sentences(plain(text)))) if not says_nothing(s)]
         return [self._aligner.align(sentence, reading.passages) for sentence in said]
 
-    def _judged(self, draft: Answer, text: str, aligned: Sequence[Aligned], clock: _Clock) -> Answer:
-        """The answer made of the sentences that stood, and the verdict on it."""
-        standing = [a for a in aligned if a.support is not Support.NONE]
+    def _judged(self, draft: Answer, told: Sequence[_Told], clock: _Clock) -> Answer:
+        """The answer made of what stood of every part, and the verdict on it."""
+        standing = distinct_aligned([item for part in told for item in part.standing])
+        missing = "；".join(dict.fromkeys(part.missing for part in told if part.missing))
         if not standing:
-            return self._refused(draft, clock)
-        lacks = self._relevance.lacks(draft.standalone, standing)
-        unsaid = f"资料里没有写到{'、'.join(lacks)}" if lacks else None
-        if unsaid and not one_side_is_told(draft.standalone, lacks):
-            return self._refused(draft, clock, unsaid)
+            return self._refused(draft, clock, missing)
         body, said, citations = number(standing)
-        missing = unsaid or _missing(text, aligned)
         clock.mark("total_s")
         return replace(
             draft,
             text=body,
             verdict=Verdict.PARTIAL if missing else Verdict.ANSWERED,
-            reason=missing,
+            reason=missing or None,
             sentences=said,
             citations=citations,
             timings=clock.timings,
         )
 
-    def _quoted(self, draft: Answer, reading: Reading, clock: _Clock, reason: str | None) -> Answer:
-        quotes = quote(reading)
-        if lacks := self._relevance.lacks(draft.standalone, quotes):
-            return self._refused(draft, clock, f"资料里没有写到{'、'.join(lacks)}")
-        body, said, citations = number(quotes)
+    def _quoted(self, draft: Answer, asking: Sequence[_Part], clock: _Clock, reason: str | None) -> Answer:
+        quotes: list[Aligned] = []
+        lacking: list[str] = []
+        for part in asking:
+            found = quote(part.reading)
+            lacks = self._relevance.lacks(part.question, found)
+            lacking += lacks
+            quotes += [] if lacks else found
+        if not quotes:
+            return self._refused(draft, clock, f"资料里没有写到{'、'.join(dict.fromkeys(lacking))}")
+        body, said, citations = number(distinct_aligned(quotes))
         clock.mark("total_s")
         return replace(
             draft,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from rag.corpus.places import place_spans, places
+from rag.corpus.places import cities, place_spans, places
 from rag.errors import UsageError
 from rag.schema import Turn
 
@@ -71,6 +71,67 @@ def constraints(question: str, columns: Sequence[str] = ()) -> Constraints:
         totals=totals,
         columns=tuple(c for c in columns if c in question),
     )
+
+
+_WANTS_NUMBER = re.compile(r"多少|几(?!个方面|点建议)|比例|占比|多大|多久|多长|多高|[率数额值量]是|第几")
+_WANTS_TIME = re.compile(r"哪[一]?年|何时|什么时候|啥时候|几月|几号|哪天|时间")
+_TIME = re.compile(r"\d\s*[年月日]")
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What an answer must look like."""
+
+    number: bool
+    time: bool
+
+    @classmethod
+    def of(cls, question: str) -> Shape:
+        """The shape that `question` asks for."""
+        return cls(bool(_WANTS_NUMBER.search(question)), bool(_WANTS_TIME.search(question)))
+
+    def fits(self, text: str) -> bool:
+        """Whether `text` has such a shape; never where the question asks for none."""
+        if self.time:
+            return bool(_TIME.search(text))
+        return self.number and any(c.isdigit() for c in text)
+
+
+# --- several questions in one ------------------------------------------------------------
+
+_CLAUSE = re.compile(r"[^，,；;？?。！!]+[，,；;？?。！!]*")
+_ASKS = re.compile(r"多少|几|谁|什么|啥|哪|怎|咋|如何|会不会|是不是|有没有|能不能|吗")
+_LEANS = re.compile(r"各|分别|谁|哪[边个家]|占|直接|间接|简单|概括|归纳|说说|讲讲|捋")
+MAX_PARTS = 3
+_OWN = 7
+"""Characters from which an asking clause can be a question by itself."""
+
+
+def parts(question: str) -> tuple[str, ...]:
+    """Return the questions that `question` asks one after another, each with what the first clauses set for all.
+
+    A clause is a question of its own where it asks, is long enough and does not lean on the one before it
+    (各是多少, 占多少). One question comes back as it is.
+    """
+    lead = ""
+    asked: list[str] = []
+    for clause in _CLAUSE.findall(question):
+        if _ASKS.search(clause) and len(clause.rstrip(_TAIL)) >= _OWN and not (asked and _LEANS.search(clause)):
+            asked.append(clause)
+        elif asked:
+            asked[-1] += clause
+        else:
+            lead += clause
+    if not 2 <= len(asked) <= MAX_PARTS:
+        return (question,)
+    named = places(f"{lead}{asked[0]}")
+    home = named[0] if len(named) == 1 else ""
+    told: list[str] = []
+    for clause in asked:
+        own = home if told and not (places(f"{lead}{clause}") or cities(clause)) else ""
+        question = f"{lead}{own}{clause}".rstrip("，,；;")
+        told.append(standalone(question, [Turn(told[-1], "")]) if told else question)
+    return tuple(told)
 
 
 # --- follow-ups ------------------------------------------------------------

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from rag.answer.citing import Aligner, Passage
+from rag.answer.outline import Stretch, stretch_of, stretch_with
+from rag.answer.question import Shape
 from rag.corpus.places import places
 from rag.corpus.sentences import Span
 from rag.corpus.words import Words
@@ -19,10 +21,6 @@ from rag.schema import Chunk, Evidence
 
 TOKENS_PER_CHARACTER = 0.6
 """Of the default LLM: 0.594 over a quarter of the seed articles, by its server's /tokenize."""
-
-
-WANTS_NUMBER = re.compile(r"多少|几(?!个方面|点建议)|比例|占比|多大|多久|多长|多高|[率数额值量]是|第几")
-WANTS_TIME = re.compile(r"哪[一]?年|何时|什么时候|啥时候|几月|几号|哪天|时间")
 
 
 class Kind(StrEnum):
@@ -41,14 +39,20 @@ BESIDE = 0.8
 WEAKEST = {Kind.FACT: 0.5, Kind.LIST: 0.0, Kind.COMPARE: 0.4, Kind.SUMMARY: 0.0}
 """Score, as a share of the best sentence's, below which a sentence is not shown."""
 
+WHOLE = 0.5
+"""Share of the best passage's score from which a list is shown a passage whole."""
+
 _COMPARE = re.compile(
     r"对比|比较|相比|比一比|区别|差异|异同|不同|不一样|各(?:是|有|到|做|占|为)多|谁更|差多少|"
     r"哪[个家省市边](?:省|市|医院|地方)?(?:更|的?.{0,3}[多少高低快慢大小])|比(?!例|重|率|如|上年|去年)[^，。]{0,12}(?:多|少|高|低|呢)"
 )
-_SUMMARY = re.compile(r"概括|总结|概述|讲了什么|说了什么|主要内容|大意|简要|介绍一下|归纳|要点")
+_SUMMARY = re.compile(
+    r"概括|总结|概述|[讲说]了(?:什么|啥)|主要[讲说講說](?:什么|啥)|主要内容|大意|简要|简单[讲说]|大概|介绍一下|归纳|要点|[讲说]讲|说说|[捋理]一?下|梳理|"
+    r"为什么|为啥|什么原因|哪几方面"
+)
 _LIST = re.compile(
-    r"哪[几些]|几[件项个条类大种点步]|[有是]啥|有什么(?:做法|举措|措施|要求|内容|特点|经验)|哪[一]?(?:三|四|五|六|七|八|九|十)|"
-    r"(?:举措|措施|做法|任务|内容|原则|要求|方面|经验|步骤|工程|行动)(?:是|有)?(?:什么|哪|啥)|包括(?:什么|哪)|怎么[做干抓推]|如何"
+    r"哪[几些]|几[件项条类大种点步]|几个方面|(?:什么|啥|哪)样的|什么情况|[有是]啥|有什么(?:做法|举措|措施|要求|内容|特点|经验)|哪[一]?(?:三|四|五|六|七|八|九|十)|"
+    r"(?:举措|措施|做法|任务|内容|原则|要求|方面|经验|步骤|工程|行动)(?:是|有)?(?:什么|哪|啥)|包括(?:什么|哪)|怎么[做干抓推管走]|咋[做干抓推管走]|[干做]了?(?:啥|什么)|如何"
 )
 
 
@@ -82,20 +86,6 @@ class _Ranked:
     passage: Passage
 
 
-@dataclass(frozen=True, slots=True)
-class _Shape:
-    """What an answer must look like."""
-
-    number: bool
-    time: bool
-
-    def fits(self, text: str) -> bool:
-        """Whether `text` could hold such an answer."""
-        if self.time:
-            return bool(re.search(r"\d\s*[年月日]", text))
-        return self.number and any(c.isdigit() for c in text)
-
-
 class EvidenceReader:
     """Picks sentences from retrieved passages. `budget` is in prompt tokens."""
 
@@ -115,36 +105,57 @@ class EvidenceReader:
         passages = [row.passage for row in ranked]
         if ranked and kind in {Kind.LIST, Kind.SUMMARY}:
             beside = [row.passage for row in ranked if row.score >= BESIDE * ranked[0].score]
-            passages = self._whole_section(passages[0], characters) + beside
+            passages = self._whole(kind, question, evidence, characters) + beside
         chosen = _within(passages, characters)
         return Reading(kind, tuple(chosen), as_text(chosen), max((row.held for row in ranked), default=0.0))
 
-    def _ranked(self, question: str, evidence: Sequence[Evidence]) -> list[_Ranked]:
-        """The sentences of the evidence, best first; headings alone are no evidence."""
+    def _ranked(self, question: str, evidence: Sequence[Evidence], more: Sequence[Passage] = ()) -> list[_Ranked]:
+        """The sentences of the evidence and `more`, best first; headings alone are no evidence."""
         asked = {word: self._idf(word) for word in self._words.tokens(question)}
         asked |= {w: self._idf(w) for s in self._words.synonyms(question) for w in self._words.tokens(s)}
         total = sum(asked.values()) or 1.0
         best = max((e.score for e in evidence), default=1.0) or 1.0
-        shape = _Shape(bool(WANTS_NUMBER.search(question)), bool(WANTS_TIME.search(question)))
+        shape = Shape.of(question)
         rows: list[_Ranked] = []
-        for item in evidence:
-            context = frozenset(self._words.tokens(item.chunk.context))
-            nearby = frozenset(self._words.tokens(item.chunk.text)) | context
-            for passage in self._aligner.passages([item.chunk]):
+        found = [(e.score, e.chunk, self._aligner.passages([e.chunk])) for e in evidence]
+        known = {passage.key for _, _, passages in found for passage in passages}
+        found += [(0.0, Chunk(p.chunk.article, *p.span), [p]) for p in more if p.key not in known]
+        for score_found, chunk, passages in found:
+            context = frozenset(self._words.tokens(chunk.context))
+            nearby = frozenset(self._words.tokens(chunk.text)) | context
+            for passage in passages:
                 if passage.is_heading:
                     continue
                 own, held, near = (
                     sum(weight for word, weight in asked.items() if word in words) / total
                     for words in (passage.words, passage.words | context, nearby)
                 )
-                score = 0.5 * item.score / best + own + held + near + 0.3 * shape.fits(passage.text)
+                score = 0.5 * score_found / best + own + held + near + 0.3 * shape.fits(passage.text)
                 rows.append(_Ranked(held, score, passage))
         return sorted(rows, key=lambda row: -row.score)
 
-    def _whole_section(self, best: Passage, characters: int) -> list[Passage]:
-        """The section around the best sentence: an enumeration is shown whole."""
-        section = self._aligner.passages([around(best.chunk, characters)])
-        return [passage for passage in section if not passage.is_heading]
+    def _whole(self, kind: Kind, question: str, evidence: Sequence[Evidence], characters: int) -> list[Passage]:
+        """What a list or a summary is made of: the stretch that it is about, whole or as its skeleton."""
+        stretch = stretch_with(question, evidence)
+        if stretch is None and kind is Kind.SUMMARY:
+            stretch = stretch_of(evidence)
+        if stretch is None:
+            near = [e.chunk for e in evidence if e.score >= WHOLE * evidence[0].score]
+            section = self._aligner.passages([around(evidence[0].chunk, characters // 2), *near])
+            return [passage for passage in section if not passage.is_heading]
+        passages = self._aligner.passages([stretch.chunk])
+        if len(stretch.text) <= characters:
+            return passages
+        return self._skeleton(question, stretch, passages, evidence)
+
+    def _skeleton(
+        self, question: str, stretch: Stretch, passages: Sequence[Passage], evidence: Sequence[Evidence]
+    ) -> list[Passage]:
+        """The headings of a stretch that is too long, and then its sentences in the order of their worth."""
+        heads = {child.start for child in stretch.children}
+        scores = {row.passage.key: row.score for row in self._ranked(question, evidence, passages)}
+        ordered = sorted(passages, key=lambda p: -scores.get(p.key, 0.0))
+        return [p for p in passages if p.span[0] in heads] + [p for p in ordered if not p.is_heading]
 
 
 def _of_the_regions(question: str, ranked: list[_Ranked]) -> list[_Ranked]:

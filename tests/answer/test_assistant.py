@@ -10,13 +10,15 @@ import pytest
 from rag.answer.assistant import REFUSAL, Assistant, Thresholds
 from rag.answer.citing import Aligner
 from rag.answer.events import EvidenceFound, Finished, Redraft, Stage, Token
+from rag.answer.ranking import FeatureReranker
 from rag.answer.reading import EvidenceReader
 from rag.answer.relevance import Relevance
-from rag.answer.retrieval import FeatureReranker, HybridRetriever
+from rag.answer.retrieval import HybridRetriever
 from rag.corpus.words import Words
 from rag.errors import LlmTimeout, LlmUnavailable, UsageError
 from rag.ports import Generator
 from rag.schema import Answer, Message, Mode, Support, Turn, Verdict
+from rag.settings import load as load_settings
 from rag.testing import HashingEmbedder, ScriptedGenerator
 from tests.builders import built
 
@@ -36,7 +38,9 @@ def ask(tmp_path: Path) -> Callable[[Generator | None], Assistant]:
     aligner = Aligner(words.tokens, index.idf, lambda *_: 0.0)
 
     def assistant(generator: Generator | None) -> Assistant:
-        retriever = HybridRetriever(index, HashingEmbedder(), words, reranker=FeatureReranker(words, index.idf))
+        retriever = HybridRetriever(
+            index, HashingEmbedder(), words, reranker=FeatureReranker(words, index.idf, load_settings().ranker)
+        )
         reader = EvidenceReader(words, index.idf, aligner, budget=600)
         relevance = Relevance(words, HashingEmbedder())
         return Assistant(
@@ -178,3 +182,19 @@ def test_a_second_draft_that_fails_leaves_what_stood_of_the_first(ask) -> None:
     assert answer.mode is Mode.LLM
     assert answer.verdict is Verdict.PARTIAL
     assert "2000余家" in answer.text
+
+
+def test_two_questions_in_one_are_each_answered_from_their_own_evidence(ask) -> None:
+    generator = ScriptedGenerator("湖南中药种植面积达485万亩。", "厦门2000余家定点医药机构已接入即时结算系统。")
+    answer = ask(generator).answer("湖南种了多少亩中药，厦门有多少家定点医药机构接入")
+    assert answer.verdict is Verdict.ANSWERED
+    assert answer.text == "湖南中药种植面积达485万亩[1]。厦门2000余家定点医药机构已接入即时结算系统[2]。"
+    assert ["湖南" in prompt[-1].content for prompt in generator.prompts] == [True, False]
+
+
+def test_of_two_questions_the_one_without_an_answer_is_named_as_missing(ask) -> None:
+    generator = ScriptedGenerator("湖南中药种植面积达485万亩。", "厦门有9999座灯塔。")
+    answer = ask(generator).answer("湖南种了多少亩中药，厦门的灯塔共有多少座")
+    assert answer.verdict is Verdict.PARTIAL
+    assert answer.text == "湖南中药种植面积达485万亩[1]。"
+    assert answer.reason

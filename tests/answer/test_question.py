@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag.answer.question import Constraints, constraints, normalise, standalone
+from rag.answer.question import Constraints, constraints, normalise, parts, standalone
 from rag.errors import UsageError
 from rag.schema import Turn
 
@@ -67,3 +67,26 @@ def test_what_a_question_names_is_read() -> None:
     assert constraints(asked, ["各地动态", "专家之声"]) == Constraints(
         places=("内蒙古", "新疆生产建设兵团"), years=(2024, 2025), numbers=(4,), totals=(341,), columns=("各地动态",)
     )
+
+
+@pytest.mark.parametrize(
+    ("asked", "each"),
+    [
+        ("湖南种了多少亩中药材？", ("湖南种了多少亩中药材？",)),
+        (
+            "检查互认，北京盖住多少门诊，山东有多少家医院",
+            ("检查互认，北京盖住多少门诊", "检查互认，山东有多少家医院"),
+        ),
+        ("上海要建什么样的医院？医联体是什么模式", ("上海要建什么样的医院？", "上海医联体是什么模式")),
+        ("英国CCG是哪年成立的？哪年又被ICB换掉", ("英国CCG是哪年成立的？", "英国CCG是哪年成立的，哪年又被ICB换掉")),
+        ("河北和湖南落实几项？各是多少", ("河北和湖南落实几项？各是多少",)),
+        ("有几例已经出院了？占多少", ("有几例已经出院了？占多少",)),
+    ],
+)
+def test_questions_asked_at_once_are_taken_apart_and_keep_what_they_share(asked: str, each: tuple[str, ...]) -> None:
+    assert parts(asked) == each
+
+
+def test_more_questions_than_can_be_answered_at_once_stay_one() -> None:
+    asked = "甲地有多少家医院，乙地有多少家医院，丙地有多少家医院，丁地有多少家医院"
+    assert parts(asked) == (asked,)
