@@ -79,7 +79,7 @@ def bars(rows: Sequence[Bar], title: str) -> str:
 
 
 def lines(series: Sequence[Line], title: str) -> str:
-    """Curves over the cut-offs, evenly spaced, with a legend below; at most four are told apart."""
+    """Curves over the cut-offs, evenly spaced, with a legend below; at most five are told apart."""
     left, right, top, bottom = 40, 346, 12, 184
     ks = sorted({k for line in series for k, _ in line.points})
     lowest = min((y for line in series for _, y in line.points), default=0.0)
@@ -93,11 +93,11 @@ def lines(series: Sequence[Line], title: str) -> str:
     for number, line in enumerate(series):
         at = [(xs[k], _scale(y, floor, 1.0, bottom, top)) for k, y in line.points]
         path = " ".join(f"{_n(x)},{_n(y)}" for x, y in at)
-        parts.append(f'<polyline points="{path}" class="line s{number % 4}"/>')
-        parts += [f'<circle cx="{_n(x)}" cy="{_n(y)}" r="3.5" class="dot s{number % 4}"/>' for x, y in at]
+        parts.append(f'<polyline points="{path}" class="line s{number % 5}"/>')
+        parts += [f'<circle cx="{_n(x)}" cy="{_n(y)}" r="3.5" class="dot s{number % 5}"/>' for x, y in at]
         x, y = left + 150 * (number % 2), bottom + 44 + 20 * (number // 2)
-        parts.append(_line(x, y - 4, x + 26, y - 4, f"line s{number % 4}"))
-        parts.append(f'<circle cx="{x + 13}" cy="{y - 4}" r="3.5" class="dot s{number % 4}"/>')
+        parts.append(_line(x, y - 4, x + 26, y - 4, f"line s{number % 5}"))
+        parts.append(f'<circle cx="{x + 13}" cy="{y - 4}" r="3.5" class="dot s{number % 5}"/>')
         parts.append(_text(x + 34, y, line.label, ""))
     return _svg(bottom + 36 + 20 * math.ceil(len(series) / 2), title, parts)
 
@@ -245,11 +245,12 @@ def _nice(width: float) -> float:
 CSS = """
 :root { color-scheme: light dark; --bg: #fbfcfd; --card: #fff; --ink: #1b2430; --soft: #566274; --rule: #dfe4ea;
   --teal: #0f766e; --bar: #7cbfb6; --good: #0f766e; --bad: #b91c1c; --amber: #a15c07; --grey: #5b6472;
-  --tint: #e6f4f1; --badtint: #fdecec; --s0: #6b7280; --s1: #c2570c; --s2: #4f46e5; --s3: #0f766e; }
+  --tint: #e6f4f1; --badtint: #fdecec; --s0: #6b7280; --s1: #c2570c; --s2: #4f46e5; --s3: #0f766e;
+  --s4: #be185d; }
 @media (prefers-color-scheme: dark) { :root { --bg: #11161d; --card: #19202a; --ink: #e5eaf1; --soft: #a3afc0;
   --rule: #323c4a; --teal: #2dd4bf; --bar: #1f7a72; --good: #2dd4bf; --bad: #f87171; --amber: #fbbf24;
   --grey: #9ca3af; --tint: #123f3b; --badtint: #45191c; --s0: #9ca3af; --s1: #fb923c; --s2: #a5b4fc;
-  --s3: #2dd4bf; } }
+  --s3: #2dd4bf; --s4: #f472b6; } }
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--bg); color: var(--ink); line-height: 1.7; overflow-wrap: anywhere;
   font-family: system-ui, "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", sans-serif; }
@@ -283,6 +284,7 @@ svg text.strong { font-weight: 600; } svg text.good { fill: var(--good); } svg t
 .line.s1 { stroke: var(--s1); stroke-dasharray: 7 3; } .dot.s1 { fill: var(--s1); }
 .line.s2 { stroke: var(--s2); stroke-dasharray: 2 3; } .dot.s2 { fill: var(--s2); }
 .line.s3 { stroke: var(--s3); } .dot.s3 { fill: var(--s3); }
+.line.s4 { stroke: var(--s4); } .dot.s4 { fill: var(--s4); }
 .whisker.good { stroke: var(--good); } .dot.good { fill: var(--good); }
 .whisker.bad { stroke: var(--bad); } .dot.bad { fill: var(--bad); }
 .whisker.same { stroke: var(--soft); } .dot.same { fill: var(--soft); }

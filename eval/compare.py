@@ -19,7 +19,9 @@ from rich.table import Table
 
 from eval import charts
 from eval.cases import squash
-from eval.report import FOLDS, METRICS, OUTCOMES, VERDICTS, Row, Run, link, metric, missed, read_run, save, table
+from eval.names import METRICS, OUTCOMES, VERDICTS, metric
+from eval.report import FOLDS, link, missed, save, table
+from eval.runs import Row, Run, read_run
 from rag.errors import UsageError
 
 LOSS_METRICS = ("fully_correct", "key_facts", "evidence_hit@5")

@@ -10,7 +10,7 @@ import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from eval.report import Run, read_run
+from eval.runs import Run, read_run
 from rag.errors import UsageError
 
 KEPT = "reranked"
@@ -49,7 +49,7 @@ def figures(run: Run) -> dict[str, float]:
     named |= summary.legs.get(KEPT, {})
     for name, times in summary.latency.items():
         named |= {f"latency.{name}.{percentile}": seconds for percentile, seconds in times.items()}
-    return {name: value for name, value in named.items() if value is not None}
+    return named
 
 
 def _thresholds(path: Path) -> tuple[dict[str, float], dict[str, float]]:

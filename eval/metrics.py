@@ -218,10 +218,10 @@ def false_refusal(case: Case, answer: Record) -> Score:
 
 
 def numbers_grounded(case: Case, answer: Record) -> Score:  # noqa: ARG001
-    """Share of the answer's numbers that stand in the text that their sentence cites."""
+    """Share of the answer's numbers that stand in the text that their sentence cites, or in its issue's date."""
     grounded: list[bool] = []
     for sentence, cited in _sentences(answer):
-        lost = unmatched(sentence, cited)
+        lost = unmatched(_undated(sentence, cited), _texts(cited))
         grounded += [number not in lost for number in dict.fromkeys(q.text for q in quantities(sentence))]
     return _share(grounded)
 
@@ -230,7 +230,7 @@ def names_grounded(case: Case, answer: Record) -> Score:  # noqa: ARG001
     """Share of the answer's provinces, cities and countries that stand in the text that their sentence cites."""
     grounded: list[bool] = []
     for sentence, cited in _sentences(answer):
-        text = "\n".join(cited)
+        text = "\n".join(_texts(cited))
         grounded += [place in places(text) for place in places(sentence)]
         grounded += [city in text for city in cities(sentence)]
     return _share(grounded)
@@ -324,15 +324,28 @@ def _source_articles(case: Case) -> set[tuple[str, str]]:
     return {_article(source.file, source.article) for source in case.sources}
 
 
-def _sentences(answer: Record) -> list[tuple[str, list[str]]]:
-    """The sentences of an answer that is no refusal, without their marks, each with the text that it cites."""
+def _sentences(answer: Record) -> list[tuple[str, list[Record]]]:
+    """The sentences of an answer that is no refusal, without their marks, each with its citations."""
     if answer["refused"]:
         return []
-    texts = {c["number"]: [c["quote"], c["text"], c["title"], c["section"]] for c in answer["citations"]}
+    numbered = {c["number"]: c for c in answer["citations"]}
     return [
-        (_MARK.sub("", s["text"]), [text for number in s["citations"] for text in texts.get(number, [])])
+        (_MARK.sub("", s["text"]), [numbered[number] for number in s["citations"] if number in numbered])
         for s in answer["sentences"]
     ]
+
+
+def _texts(cited: Iterable[Record]) -> list[str]:
+    return [c[part] for c in cited for part in ("quote", "text", "title", "section")]
+
+
+def _undated(sentence: str, cited: Iterable[Record]) -> str:
+    """The sentence without what it says of the dates of the issues that it cites: 2025年, 2月, 11日, 2025-02-11."""
+    for date in dict.fromkeys(c["date"] for c in cited if c.get("date")):
+        year, month, day = (int(part) for part in date.split("-"))
+        parts = rf"(?<![\d.])(?:{date}(?!\d)|{year}\s*年|0?{month}\s*月|0?{day}\s*日)"
+        sentence = re.sub(parts, "，", sentence)
+    return sentence
 
 
 def _share(truths: Sequence[bool]) -> Score:

@@ -1,4 +1,4 @@
-"""Reads the folder of an evaluation run and writes it as one HTML page that opens offline.
+"""Writes an evaluation run as one HTML page that opens offline.
 
 What is broken or not there yet is named, and the rest is still shown. Nothing here asks, scores or compares.
 """
@@ -9,348 +9,24 @@ import datetime as dt
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
 from types import MappingProxyType
-from typing import Annotated, Any, Literal, TypeVar
 from urllib.parse import quote as url_quote
 
 import numpy as np
-from pydantic import Field, TypeAdapter, ValidationError
 
 from eval import charts
-from eval.cases import CASE_TYPES, Source, file_name, letters
-from eval.metrics import HIT_AT, estimates, holds, leg_scores, percentiles, said
-from rag.errors import StorageError, UsageError
-from rag.schema import Turn
+from eval.cases import Source, file_name, letters
+from eval.metrics import HIT_AT, holds, percentiles, said
+from eval.names import LEGS, METRICS, OUTCOMES, TIMES, VERDICTS, metric, type_label, type_order
+from eval.runs import Given, Info, Row, Run, Summary, Value, Values, read_run, seconds_of
+from rag.errors import StorageError
 
-Finite = Annotated[float, Field(allow_inf_nan=False)]
-Outcome = Literal["right", "part", "wrong", "error", "none"]
-_T = TypeVar("_T")
-
-
-# --- a run as it lies in its folder ---------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Cited:
-    """A citation of an answer, as far as evaluation looks at it."""
-
-    number: int
-    file: str
-    title: str
-    quote: str
-    text: str = ""
-    issue: str = ""
-    page: int | None = None
-    section: str | None = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """A retrieved passage."""
-
-    title: str
-    text: str
-    score: Finite
-    section: str | None = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Said:
-    """A sentence of an answer."""
-
-    text: str
-    citations: tuple[int, ...] = ()
-    support: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Given:
-    """What `rag.records.answer_record` wrote of an answer."""
-
-    answer: str
-    verdict: str
-    reason: str | None = None
-    citations: tuple[Cited, ...] = ()
-    retrieved: tuple[Passage, ...] = ()
-    sentences: tuple[Said, ...] = ()
-    unmatched_numbers: tuple[str, ...] = ()
-    mode: str = ""
-    timings: Mapping[str, Finite] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One question of a run: what was asked for, what came back, and its scores."""
-
-    id: str
-    type: str
-    question: str
-    scores: Mapping[str, Finite | None]
-    history: tuple[Turn, ...] = ()
-    answerable: bool = True
-    must: tuple[tuple[str, ...], ...] = ()
-    must_not: tuple[str, ...] = ()
-    sources: tuple[Source, ...] = ()
-    ranks: Mapping[str, tuple[int | None, ...]] = field(default_factory=dict)
-    answer: Given | None = None
-    error: str | None = None
-    search_s: Finite | None = None
-
-    @property
-    def verdict(self) -> str:
-        """The answer's verdict, `error` where asking failed, `none` where no answer was asked for."""
-        return "error" if self.error else self.answer.verdict if self.answer else "none"
-
-    @property
-    def outcome(self) -> Outcome:
-        """Whether the question was answered rightly; without an answer, whether its evidence was found."""
-        if self.error:
-            return "error"
-        if self.answer is None:
-            found = self.scores.get("evidence_hit@5")
-            return "none" if found is None else "right" if found else "wrong"
-        if not self.answerable:
-            return "wrong" if self.answer.verdict != "refused" else "right"
-        if self.scores.get("fully_correct"):
-            return "right"
-        return "part" if self.scores.get("key_facts") and not self.scores.get("wrong_fact") else "wrong"
-
-
-@dataclass(frozen=True, slots=True)
-class Info:
-    """`run.json`: what was run, with what, where and when."""
-
-    dataset: str = ""
-    dataset_sha256: str = ""
-    split: str | None = None
-    limit: int | None = None
-    only: str | None = None
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    model: str = ""
-    index_version: str = ""
-    git_commit: str | None = None
-    machine: Mapping[str, Any] = field(default_factory=dict)
-    started: str = ""
-    finished: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Value:
-    """A mean over `n` questions with its 95 % interval; None where it applies to no question."""
-
-    value: Finite | None
-    low: Finite | None
-    high: Finite | None
-    n: int
-
-
-Values = Mapping[str, Value]
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """`summary.json`: the figures of a run."""
-
-    n: int
-    overall: Values
-    by_type: Mapping[str, Values] = field(default_factory=dict)
-    by_article: Mapping[str, Values] = field(default_factory=dict)
-    legs: Mapping[str, Mapping[str, Finite | None]] = field(default_factory=dict)
-    article_legs: Mapping[str, Mapping[str, Finite | None]] = field(default_factory=dict)
-    latency: Mapping[str, Mapping[str, Finite | None]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A run folder as far as it can be read; `notes` says in Chinese what is broken or unfinished."""
-
-    folder: Path
-    info: Info
-    rows: tuple[Row, ...]
-    summary: Summary
-    notes: tuple[str, ...]
-
-    @property
-    def finished(self) -> bool:
-        """Whether the run came to its end and all of it can be read."""
-        return not self.notes
-
-    @property
-    def errors(self) -> tuple[str, ...]:
-        """The questions that failed."""
-        return tuple(row.id for row in self.rows if row.error)
-
-
-_INFO, _ROW, _SUMMARY = TypeAdapter(Info), TypeAdapter(Row), TypeAdapter(Summary)
-
-
-def read_run(folder: Path) -> Run:
-    """Read a run folder; what is damaged becomes a note. Raises `UsageError` where there is no run at all."""
-    if not folder.is_dir():
-        raise UsageError(f"找不到评测结果文件夹 {folder}", "请先运行 weice eval run，或检查路径")
-    if not any((folder / name).exists() for name in ("run.json", "rows.jsonl")):
-        raise UsageError(f"{folder} 不是评测结果：没有 run.json 和 rows.jsonl", "请给出 weice eval run 写的文件夹")
-    notes: list[str] = []
-    info = _read(folder / "run.json", _INFO, notes)
-    if info and not info.finished:
-        notes.append("评测还没有跑完，或中途停了；再运行一次同样的 weice eval run 会接着做完")
-    rows = _read_rows(folder / "rows.jsonl", notes)
-    summary = _read(folder / "summary.json", _SUMMARY, notes)
-    if summary and summary.n != len(rows):
-        notes.append(f"summary.json 记的是 {summary.n} 题，rows.jsonl 有 {len(rows)} 题；总体数字改由后者算出")
-        summary = None
-    return Run(folder, info or Info(), rows, summary or summarise(rows), tuple(notes))
-
-
-def summarise(rows: Sequence[Row]) -> Summary:
-    """The figures of the rows at hand, for a run without a usable `summary.json`; not by article."""
-    ranks = {leg: [row.ranks[leg] for row in rows if row.ranks.get(leg)] for leg in LEGS}
-    times = {name: _seconds(rows, name) for name in TIMES}
-    return Summary(
-        n=len(rows),
-        overall=_means(rows),
-        by_type={type_: _means([row for row in rows if row.type == type_]) for type_ in {row.type for row in rows}},
-        legs={leg: leg_scores(of_cases) for leg, of_cases in ranks.items() if of_cases},
-        latency={name: percentiles(seconds) for name, seconds in times.items() if seconds},
-    )
-
-
-def _read(path: Path, shape: TypeAdapter[_T], notes: list[str]) -> _T | None:
-    if not path.exists():
-        if path.name != "summary.json" or not notes:  # an unfinished run has none, and says so already
-            notes.append(f"缺少 {path.name}")
-        return None
-    try:
-        return shape.validate_json(path.read_bytes())
-    except (OSError, ValidationError) as error:
-        notes.append(f"{path.name} 读不出来（{_why(error)}）")
-        return None
-
-
-def _read_rows(path: Path, notes: list[str]) -> tuple[Row, ...]:
-    try:
-        lines = path.read_bytes().split(b"\n")
-    except OSError as error:
-        notes.append(f"rows.jsonl 读不出来（{_why(error)}）")
-        return ()
-    rows: dict[str, Row] = {}
-    for number, line in enumerate(lines, start=1):
-        if not line.strip():
-            continue
-        try:
-            row = _ROW.validate_json(line)
-        except ValidationError as error:
-            notes.append(f"rows.jsonl 第 {number} 行读不出来，已略过（{_why(error)}）")
-        else:
-            rows[row.id] = row
-    return tuple(rows.values())
-
-
-def _why(error: OSError | ValidationError) -> str:
-    if isinstance(error, OSError):
-        return error.strerror or "读取失败"
-    first_error = error.errors()[0]
-    if first_error["type"] == "json_invalid":
-        return "不是完整的 JSON"
-    where = ".".join(str(part) for part in first_error["loc"])
-    if not where:
-        return "不是预期的格式"
-    return f"缺少 {where}" if first_error["type"] == "missing" else f"{where} 的值不对"
-
-
-def _means(rows: Sequence[Row]) -> Values:
-    means = estimates([row.scores for row in rows])
-    return {
-        name: Value(found["value"], found["low"], found["high"], int(found["n"])) for name, found in means.items()
-    }
-
-
-def _seconds(rows: Iterable[Row], name: str) -> list[float]:
-    """The seconds of every row; of retrieval also where nothing was answered. 0 stands for what did not happen."""
-    seconds = []
-    for row in rows:
-        alone = row.search_s if name == "retrieve_s" else None
-        took = row.answer.timings.get(name) if row.answer else alone
-        seconds += [took] if took else []
-    return seconds
-
-
-# --- the words of a report ------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Metric:
-    """How a metric is shown; `better` is 1 where more is better, -1 where less is, 0 where neither."""
-
-    label: str
-    better: int
-    meaning: str
-
-
-METRICS: Mapping[str, Metric] = MappingProxyType(
-    {
-        "fully_correct": Metric("完全答对", 1, "要点说全，没有错话，没有误拒"),
-        "key_facts": Metric("要点齐全", 1, "应有要点中说到的比例"),
-        "wrong_fact": Metric("说了错话", -1, "出现不该有的说法"),
-        "citation_recall": Metric("引用查全", 1, "应引文章中引到的比例"),
-        "citation_precision": Metric("引用查准", 1, "引用文章中确是来源的比例"),
-        "evidence_cited": Metric("证据引到", 1, "证据原句在引用内容里的比例"),
-        "dead_link": Metric("失效引用", -1, "引文不在所引原文中的比例"),
-        "uncited_sentence": Metric("无引用句", -1, "没有引用的句子比例"),
-        "numbers_grounded": Metric("数字有据", 1, "数字在引用内容里的比例"),
-        "names_grounded": Metric("地名有据", 1, "地名在引用内容里的比例"),
-        "refused": Metric("拒答", 0, "回答“资料中未找到”的比例"),
-        "false_answer": Metric("该拒未拒", -1, "资料中没有却作答的比例"),
-        "false_refusal": Metric("误拒", -1, "资料中有却拒答的比例"),
-        "evidence_hit@1": Metric("证据命中@1", 1, "第 1 段就是证据"),
-        "evidence_hit@3": Metric("证据命中@3", 1, "前 3 段里有证据"),
-        "evidence_hit@5": Metric("证据命中@5", 1, "前 5 段里有证据"),
-        "evidence_hit@10": Metric("证据命中@10", 1, "前 10 段里有证据"),
-    }
-)
-"""Every metric of a question in the order of a report; a rank is one of the whole retrieval."""
-
-LEGS = MappingProxyType({"words": "只用关键词", "dense": "只用向量", "fused": "融合", "reranked": "融合并重排"})
-TIMES = MappingProxyType({"total_s": "全部完成", "first_token_s": "第一个字", "retrieve_s": "检索"})
-VERDICTS = MappingProxyType(
-    {"answered": "已回答", "partial": "部分回答", "refused": "资料中未找到", "error": "出错", "none": "只测检索"}
-)
-OUTCOMES: Mapping[Outcome, tuple[str, str]] = MappingProxyType(
-    {
-        "right": ("对", "right"),
-        "part": ("部分对", "part"),
-        "wrong": ("错", "wrong"),
-        "error": ("出错", "wrong"),
-        "none": ("未评", "none"),
-    }
-)
-"""What an outcome is called and how it looks."""
-_TYPES: Mapping[str, str] = MappingProxyType(dict(CASE_TYPES.items()))
 _MACHINE = MappingProxyType(
     {"cpu": "处理器", "cores": "核数", "memory_gb": "内存 GB", "platform": "系统", "python": "Python"}
 )
-_HEADLINES = ("fully_correct", "key_facts", "evidence_hit@5", "citation_precision", "false_answer", "false_refusal")
-
-
-def metric(name: str) -> Metric:
-    """How `name` is shown; a name that is not known here stands for itself."""
-    return METRICS.get(name, Metric(name, 0, ""))
-
-
-def type_label(name: str) -> str:
-    """The Chinese name of a question type."""
-    return _TYPES.get(name, name)
-
-
-def percent(share: float | None) -> str:
-    """A share as readers see it."""
-    return "—" if share is None else f"{share:.1%}"
-
-
-# --- the page -------------------------------------------------------------------------------------------------
+_HEADLINES = ("fully_correct", "false_answer", "false_refusal", "key_facts", "evidence_hit@5", "citation_precision")
 
 
 def write(run: Path) -> Path:
@@ -422,16 +98,17 @@ def _when(stamp: str | None) -> str:
 def _headline(run: Run) -> str:
     overall, cards = run.summary.overall, []
     for name in _HEADLINES:
-        value = overall.get(name)
-        if value and value.value is not None:
-            span = f"{percent(value.low)} – {percent(value.high)}"
-            cards.append(_figure(metric(name).label, percent(value.value), span, f"{value.n} 题"))
-    total = run.summary.latency.get("total_s", {})
-    if total.get("p50") is not None:
-        p95 = total.get("p95")
-        cards.append(_figure("每题用时（中位）", f"{total['p50']:.1f} 秒", f"p95 {p95:.1f} 秒" if p95 else "", ""))
+        if value := overall.get(name):
+            span = f"{_percent(value.low)} – {_percent(value.high)}"
+            cards.append(_figure(metric(name).label, _percent(value.value), span, f"{value.n} 题"))
+    if total := run.summary.latency.get("total_s"):
+        cards.append(_figure("每题用时（中位）", f"{total['p50']:.1f} 秒", f"p95 {total['p95']:.1f} 秒"))
     note = '<p class="soft"><small>区间为 95% 置信区间（自助抽样）；不到 10 题的只供参考。</small></p>'
     return f'<div class="figures">{"".join(cards)}</div>{note}'
+
+
+def _percent(share: float | None) -> str:
+    return "—" if share is None else f"{share:.1%}"
 
 
 def _figure(label: str, value: str, *below: str) -> str:
@@ -452,10 +129,8 @@ def _by_type(summary: Summary) -> Iterable[str]:
     for name in ("fully_correct", "key_facts", "evidence_hit@5"):
         rows = []
         for type_, values in _ordered(summary.by_type):
-            value = values.get(name)
-            if value and value.value is not None:
-                low, high = (value.value if end is None else end for end in (value.low, value.high))
-                rows.append(charts.Bar(type_label(type_), value.value, low, high, value.n))
+            if value := values.get(name):
+                rows.append(charts.Bar(type_label(type_), value.value, value.low, value.high, value.n))
         if rows:
             title = f"{metric(name).label}，按题型"
             yield _plot(title, charts.bars(rows, title), f"{metric(name).meaning}。细线为 95% 区间。")
@@ -465,7 +140,7 @@ def _recall(summary: Summary) -> Iterable[str]:
     series = []
     for leg, label in LEGS.items():
         shares = summary.legs.get(leg, {})
-        points = tuple((k, share) for k in HIT_AT if (share := shares.get(f"hit@{k}")) is not None)
+        points = tuple((k, shares[f"hit@{k}"]) for k in HIT_AT if f"hit@{k}" in shares)
         if points:
             series.append(charts.Line(label, points))
     if series:
@@ -505,7 +180,7 @@ def _groups(points: Sequence[tuple[float, bool]], most: int = 5) -> tuple[charts
 
 def _latency(rows: Sequence[Row]) -> Iterable[str]:
     for name, label in TIMES.items():
-        seconds = _seconds(rows, name)
+        seconds = seconds_of(rows, name)
         if seconds:
             title = f"用时：{label}（秒）"
             svg = charts.histogram(seconds, tuple(percentiles(seconds).items()), title)
@@ -526,7 +201,7 @@ def _tables(summary: Summary) -> str:
     return "".join(parts)
 
 
-def _leg_table(title: str, legs: Mapping[str, Mapping[str, float | None]]) -> str:
+def _leg_table(title: str, legs: Mapping[str, Mapping[str, float]]) -> str:
     columns = list(dict.fromkeys(name for shares in legs.values() for name in shares))
     rows = [(LEGS.get(leg, leg), *(_share(name, of.get(name)) for name in columns)) for leg, of in legs.items()]
     return f"<h2>{title}</h2>{table(('检索方式', *(f'#{_head(name)}' for name in columns)), rows)}"
@@ -535,8 +210,8 @@ def _leg_table(title: str, legs: Mapping[str, Mapping[str, float | None]]) -> st
 def _metric_row(name: str, value: Value) -> tuple[str, ...]:
     shown = metric(name)
     direction = {1: "越高越好", -1: "越低越好", 0: ""}[shown.better]
-    span = f"{percent(value.low)} – {percent(value.high)}"
-    return (shown.label, percent(value.value), span, str(value.n), direction, shown.meaning)
+    span = f"{_percent(value.low)} – {_percent(value.high)}"
+    return (shown.label, _percent(value.value), span, str(value.n), direction, shown.meaning)
 
 
 def _head(name: str) -> str:
@@ -547,13 +222,11 @@ def _head(name: str) -> str:
 
 
 def _share(name: str, value: float | None) -> str:
-    return percent(value) if value is None or name.startswith(("hit", "recall")) else f"{value:.3f}"
+    return _percent(value) if value is None or name.startswith(("hit", "recall")) else f"{value:.3f}"
 
 
 def _ordered(groups: Mapping[str, Values]) -> list[tuple[str, Values]]:
-    """In the order of the question types; anything else by name, behind them."""
-    order = {name: number for number, name in enumerate(_TYPES)}
-    return sorted(groups.items(), key=lambda item: (order.get(item[0], len(order)), item[0]))
+    return sorted(groups.items(), key=lambda item: type_order(item[0]))
 
 
 def _grouped(title: str, groups: Sequence[tuple[str, Values]], *, open_: bool) -> str:
@@ -563,7 +236,7 @@ def _grouped(title: str, groups: Sequence[tuple[str, Values]], *, open_: bool) -
     for label, values in groups:
         shares = (values[name].value if name in values else None for name in names)
         n = max((value.n for value in values.values()), default=0)
-        rows.append((label, str(n), *(percent(share) for share in shares)))
+        rows.append((label, str(n), *(_percent(share) for share in shares)))
     body = table((title, "#题数", *(f"#{metric(name).label}" for name in names)), rows)
     is_open = " open" if open_ else ""
     return f'<details class="more"{is_open}><summary>{escape(title)}（{len(groups)} 行）</summary>{body}</details>'

@@ -1,7 +1,8 @@
 """Runs a dataset through the program and keeps every question's row, so that a killed run goes on where it was.
 
 A run is a folder: `run.json` (what was run, with what, where), `rows.jsonl` (a question a line, written as it is
-answered) and `summary.json`. What a score means is in `eval.metrics`; nothing here draws or compares.
+answered) and `summary.json`. What a score means is in `eval.metrics`, what a folder holds in `eval.runs`; nothing
+here draws or compares.
 """
 
 from __future__ import annotations
@@ -22,28 +23,26 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
 from filelock import FileLock, Timeout
+from pydantic import ValidationError
 from rich.table import Table
 
-from eval.cases import CASE_TYPES, Case, Split, check_library, load, select
+from eval.cases import Case, Split, check_library, load, select
 from eval.metrics import (
     ANSWER_SCORES,
     HIT_AT,
     RECALL_AT,
-    Estimate,
     Rank,
     Score,
     Scorer,
     answer_scores,
-    estimates,
     evidence_hits,
-    leg_scores,
-    percentiles,
     rank_of_article,
     rank_of_source,
 )
-from eval.report import LEGS as LEG_NAMES
-from eval.report import METRICS, TIMES
+from eval.names import LEGS as LEG_NAMES
+from eval.names import METRICS, TIMES, type_label
 from eval.retrieval import as_text
+from eval.runs import Row, Summary, read_row, summarise
 from eval.selftest import prove
 from rag.errors import GenerationError, SettingsError, StorageError, UsageError, WeiceError
 from rag.ports import Generator
@@ -60,8 +59,9 @@ Progress = Callable[[str, int, int], None]
 
 LEGS: Mapping[str, Mapping[str, object]] = MappingProxyType(
     {
-        "words": {"dense": False, "words": True, "boosts": False, "reranker": "off"},
-        "dense": {"dense": True, "words": False, "boosts": False, "reranker": "off"},
+        "words": {"dense": False, "sentences": False, "boosts": False, "reranker": "off"},
+        "dense": {"sentences": False, "words": False, "boosts": False, "reranker": "off"},
+        "sentences": {"dense": False, "words": False, "boosts": False, "reranker": "off"},
         "fused": {"reranker": "off"},
         "reranked": {},
     }
@@ -90,7 +90,7 @@ class Outcome:
     """A finished run: questions asked now, rows kept from before it was interrupted, and the ids that failed."""
 
     folder: Path
-    summary: Record
+    summary: Summary
     asked: int
     kept: int
     errors: tuple[str, ...]
@@ -144,13 +144,12 @@ def evaluate(
         for n, case in enumerate(cases):
             progress(f"评测 {case.question[:16]}", n, len(cases))
             if case.id not in rows:
-                rows[case.id] = interview.row(case)
-                journal.append(rows[case.id])
+                rows[case.id] = journal.append(interview.row(case))
         progress("评测 完成", len(cases), len(cases))
         of_run = [rows[case.id] for case in cases]
         summary = summarise(of_run)
         journal.finish(summary)
-    errors = tuple(row["id"] for row in of_run if row["error"])
+    errors = tuple(row.id for row in of_run if row.error)
     return Outcome(journal.folder, summary, len(cases) - kept, kept, errors)
 
 
@@ -318,25 +317,26 @@ class _Journal:
         self._about = {**about, "started": before.get("started") or about["started"]}
         self._swap("run.json", _dumps(self._about))
 
-    def rows(self) -> dict[str, Record]:
+    def rows(self) -> dict[str, Row]:
         """The good rows so far by id. A torn line and rows with an error are taken out, to be asked again."""
         lines = self._rows.read_bytes().split(b"\n") if self._rows.exists() else []
-        good = [row for line in lines if (row := _good(line)) is not None]
-        rows = {row["id"]: row for row in good}
-        if len(rows) != len([line for line in lines if line]) or (lines and lines[-1]):
-            self._swap("rows.jsonl", "".join(_dumps(row) for row in rows.values()))
-        return rows
+        good = {row.id: (row, line) for line in lines if (row := _good(line)) is not None}
+        if len(good) != len([line for line in lines if line]) or (lines and lines[-1]):
+            self._swap("rows.jsonl", "".join(f"{line.decode()}\n" for _, line in good.values()))
+        return {id_: row for id_, (row, _) in good.items()}
 
-    def append(self, row: Record) -> None:
-        """Write one row through to the disk."""
+    def append(self, record: Record) -> Row:
+        """Write one row through to the disk, and return it as it will be read."""
+        line = _dumps(record)
         with self._storage_errors(), self._rows.open("a", encoding="utf-8") as file:
-            file.write(_dumps(row))
+            file.write(line)
             file.flush()
             os.fsync(file.fileno())
+        return read_row(line)
 
-    def finish(self, summary: Record) -> None:
+    def finish(self, summary: Summary) -> None:
         """Write the summary and call the run finished."""
-        self._swap("summary.json", _dumps(summary))
+        self._swap("summary.json", _dumps(asdict(summary)))
         self._swap("run.json", _dumps({**self._about, "finished": _now()}))
 
     def _swap(self, name: str, text: str) -> None:
@@ -358,12 +358,12 @@ class _Journal:
             ) from error
 
 
-def _good(line: bytes) -> Record | None:
+def _good(line: bytes) -> Row | None:
     try:
-        row: Any = json.loads(line)
-    except ValueError:
+        row = read_row(line)
+    except ValidationError:
         return None
-    return row if isinstance(row, dict) and "id" in row and "scores" in row and not row.get("error") else None
+    return None if row.error else row
 
 
 def _dumps(record: Record) -> str:
@@ -406,72 +406,33 @@ def _machine() -> Record:
 # --- figures ------------------------------------------------------------
 
 
-def summarise(rows: Sequence[Record]) -> Record:
-    """Return what `summary.json` holds; a row that failed counts in `n` and `errors` alone."""
-    articles = dict.fromkeys(source["article"] for row in rows for source in row["sources"])
-    return {
-        "n": len(rows),
-        "errors": sum(bool(row["error"]) for row in rows),
-        "overall": _estimates(rows),
-        "by_type": {
-            name: _estimates(of_type) for name in CASE_TYPES if (of_type := [r for r in rows if r["type"] == name])
-        },
-        "by_article": {
-            title: _estimates([row for row in rows if any(s["article"] == title for s in row["sources"])])
-            for title in articles
-        },
-        "legs": _legs(rows, "ranks"),
-        "article_legs": _legs(rows, "article_ranks"),
-        "latency": {name: percentiles(seconds) for name in TIMES if (seconds := _seconds(rows, name))},
-    }
-
-
-def _estimates(rows: Sequence[Record]) -> dict[str, Estimate]:
-    return estimates([row["scores"] for row in rows])
-
-
-def _legs(rows: Sequence[Record], key: str) -> dict[str, dict[str, float]]:
-    measured = {leg: [row[key][leg] for row in rows if row[key][leg]] for leg in LEGS}
-    return {leg: leg_scores(ranks) for leg, ranks in measured.items() if ranks}
-
-
-def _seconds(rows: Sequence[Record], name: str) -> list[float]:
-    """The seconds of every row, retrieval alone where nothing was answered; 0 stands for what did not happen."""
-    if name == "retrieve_s":
-        found = [row["answer"]["timings"][name] if row["answer"] else row["search_s"] for row in rows]
-    else:
-        found = [row["answer"]["timings"][name] for row in rows if row["answer"]]
-    return [seconds for seconds in found if seconds]
-
-
-def render(summary: Record) -> str:
+def render(summary: Summary) -> str:
     """Return the figures as tables of text: all measures, the main ones by type, the legs, the seconds."""
-    table = Table(title=f"评测结果（{summary['n']} 题）")
+    table = Table(title=f"评测结果（{summary.n} 题）")
     for heading in ("指标", "值", "95% 区间", "题数"):
         table.add_column(heading, justify="left" if heading == "指标" else "right")
     for name, metric in METRICS.items():
-        if name in summary["overall"]:
-            e = summary["overall"][name]
-            table.add_row(metric.label, f"{e['value']:.1%}", f"{e['low']:.1%}–{e['high']:.1%}", str(int(e["n"])))
+        if e := summary.overall.get(name):
+            table.add_row(metric.label, f"{e.value:.1%}", f"{e.low:.1%}–{e.high:.1%}", str(e.n))
     parts = [as_text(table), _by_type(summary)]
-    if summary["legs"]:
-        parts.append(_leg_table(summary["legs"]))
+    if summary.legs:
+        parts.append(_leg_table(summary.legs))
     parts += [
         f"{TIMES[name]}：中位 {seconds['p50']:.2f} 秒，95% 在 {seconds['p95']:.2f} 秒内\n"
-        for name, seconds in summary["latency"].items()
+        for name, seconds in summary.latency.items()
     ]
     return "".join(parts)
 
 
-def _by_type(summary: Record) -> str:
-    shown = [name for name in _BY_TYPE if name in summary["overall"]]
+def _by_type(summary: Summary) -> str:
+    shown = [name for name in _BY_TYPE if name in summary.overall]
     table = Table(title="按题型")
     table.add_column("题型")
     for name in shown:
         table.add_column(METRICS[name].label, justify="right")
-    for type_, values in summary["by_type"].items():
-        cells = [f"{values[name]['value']:.1%}" if name in values else "—" for name in shown]
-        table.add_row(CASE_TYPES[type_], *cells)
+    for type_, values in summary.by_type.items():
+        cells = [f"{values[name].value:.1%}" if name in values else "—" for name in shown]
+        table.add_row(type_label(type_), *cells)
     return as_text(table)
 
 

@@ -9,16 +9,16 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
 from typer.exceptions import TyperException
 
 from rag.errors import UsageError, WeiceError
+from ui.cli_eval import evaluation
+from ui.commands import Json, NoLlm, command, dumps, emit, group, need_file, opened
 
 if TYPE_CHECKING:
     from rag.schema import Turn
@@ -27,69 +27,16 @@ if TYPE_CHECKING:
 Build = Callable[[], "App"]
 """Puts the program together; tests give their own."""
 
-
-class _ChineseHelp:
-    """Gives typer's help pages Chinese titles; mixed into commands and groups."""
-
-    def get_usage(self, ctx: Any) -> str:
-        usage: str = super().get_usage(ctx)  # type: ignore[misc]
-        return usage.replace("Usage: ", "用法：", 1)
-
-    def get_help_option(self, ctx: Any) -> Any:
-        option = super().get_help_option(ctx)  # type: ignore[misc]
-        if option is not None:
-            option.help, option.metavar = "显示本帮助", ""
-        return option
-
-    def format_help(self, ctx: Any, formatter: Any) -> None:
-        from typer import rich_utils
-
-        rich_utils.ARGUMENTS_PANEL_TITLE = "参数"
-        rich_utils.OPTIONS_PANEL_TITLE = "选项"
-        rich_utils.COMMANDS_PANEL_TITLE = "命令"
-        rich_utils.DEFAULT_STRING = "〔默认：{}〕"
-        rich_utils.REQUIRED_LONG_STRING = "〔必填〕"
-        super().format_help(ctx, formatter)  # type: ignore[misc]
-
-
-class _Command(_ChineseHelp, TyperCommand):
-    """A command with Chinese help."""
-
-
-class _Group(_ChineseHelp, TyperGroup):
-    """A group of commands with Chinese help."""
-
-
-def _group(help_: str, **settings: Any) -> typer.Typer:
-    return typer.Typer(
-        cls=_Group,
-        help=help_,
-        options_metavar="[选项]",
-        subcommand_metavar="命令 [参数]…",
-        no_args_is_help=True,
-        add_completion=False,
-        pretty_exceptions_enable=False,
-        **settings,
-    )
-
-
-def _command(group: typer.Typer, help_: str, name: str | None = None) -> Callable[[Any], Any]:
-    return group.command(name, cls=_Command, options_metavar="[选项]", help=help_)
-
-
-cli = _group(
+cli = group(
     "卫策问答：只依据卫生政策资料回答问题，每句都注明出处。",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-library = _group("查看资料库里的文章。")
-models = _group("下载、校验、列出模型。")
-evaluation = _group("测量检索与回答的质量。")
+library = group("查看资料库里的文章。")
+models = group("下载、校验、列出模型。")
 cli.add_typer(library, name="library")
 cli.add_typer(models, name="models")
 cli.add_typer(evaluation, name="eval")
 
-Json = Annotated[bool, typer.Option("--json", metavar="", help="输出 JSON，供程序读取")]
-NoLlm = Annotated[bool, typer.Option("--no-llm", metavar="", help="不用大模型，直接摘录原文作答")]
 Question = Annotated[str, typer.Argument(metavar="问题", help="要问的内容")]
 
 
@@ -100,7 +47,7 @@ def _options(
     """Show `--debug` in the help; `main` takes it out before the arguments come here."""
 
 
-@_command(cli, "回答一个问题，附出处。")
+@command(cli, "回答一个问题，附出处。")
 def ask(
     ctx: typer.Context,
     question: Question,
@@ -114,19 +61,19 @@ def ask(
     """Answer one question, streamed, or as one JSON object."""
     _need(question)
     turns = _read_history(history)
-    with _opened(ctx) as app:
+    with opened(ctx) as app:
         assistant = app.assistant(use_llm=not no_llm)
         if as_json:
             from rag.records import answer_record
 
-            _emit(answer_record(assistant.answer(question, turns)))
+            emit(answer_record(assistant.answer(question, turns)))
         else:
             from ui import terminal
 
             terminal.show_events(assistant.stream(question, turns))
 
 
-@_command(cli, "只检索，列出最相关的段落。")
+@command(cli, "只检索，列出最相关的段落。")
 def search(
     ctx: typer.Context,
     question: Question,
@@ -135,12 +82,12 @@ def search(
 ) -> None:
     """Print the passages found for a question."""
     _need(question)
-    with _opened(ctx) as app:
+    with opened(ctx) as app:
         evidence = app.search(question, k=k)
         if as_json:
             from rag.records import evidence_record
 
-            _emit({"retrieved": [evidence_record(item) for item in evidence]})
+            emit({"retrieved": [evidence_record(item) for item in evidence]})
         else:
             from ui import terminal
 
@@ -150,7 +97,7 @@ def search(
                 out.print("没有找到相关内容。")
 
 
-@_command(cli, "建立或更新索引；给出文件则先收进资料库。只处理有变化的文件。")
+@command(cli, "建立或更新索引；给出文件则先收进资料库。只处理有变化的文件。")
 def index(
     ctx: typer.Context,
     files: Annotated[list[Path] | None, typer.Argument(metavar="[文件]…", help="要收进资料库的文件")] = None,
@@ -164,43 +111,43 @@ def index(
     for path in files or []:
         if not path.exists():
             raise UsageError(f"找不到文件 {path}", "请检查路径")
-    with _opened(ctx) as app, terminal.progress_bars() as progress:
+    with opened(ctx) as app, terminal.progress_bars() as progress:
         if files:
             app.add_files(files)
         report = app.build_index(progress, rebuild=rebuild)
     if as_json:
         from dataclasses import asdict
 
-        _emit(asdict(report))
+        emit(asdict(report))
     elif not (quiet and report.unchanged):
         terminal.show_build(terminal.console(), report)
     if any(file.error for file in report.files):
         raise typer.Exit(1)
 
 
-@_command(library, "按原文次序列出全部文章。", "list")
+@command(library, "按原文次序列出全部文章。", "list")
 def library_list(ctx: typer.Context, as_json: Json = False) -> None:
     """List the articles; with --json an array, one object an article."""
-    with _opened(ctx) as app:
+    with opened(ctx) as app:
         articles = app.index.articles
     if as_json:
         from rag.records import article_record
 
-        print("[" + ",\n".join(_dumps(article_record(article)) for article in articles) + "]")
+        print("[" + ",\n".join(dumps(article_record(article)) for article in articles) + "]")
     else:
         from ui import terminal
 
         terminal.show_articles(terminal.console(), articles)
 
 
-@_command(library, "显示一篇文章的全文。", "show")
+@command(library, "显示一篇文章的全文。", "show")
 def library_show(
     ctx: typer.Context,
     article: Annotated[str, typer.Argument(metavar="编号或标题", help="文章编号，或标题（可只写一部分）")],
     as_json: Json = False,
 ) -> None:
     """Show one article whole, found by id or title."""
-    with _opened(ctx) as app:
+    with opened(ctx) as app:
         articles = app.index.articles
     wanted = article.strip()
     found = (
@@ -216,27 +163,27 @@ def library_show(
     if as_json:
         from rag.records import article_record
 
-        _emit({**article_record(found[0]), "id": found[0].id, "text": found[0].text})
+        emit({**article_record(found[0]), "id": found[0].id, "text": found[0].text})
     else:
         from ui import terminal
 
         terminal.show_article(terminal.console(), found[0])
 
 
-@_command(models, "下载并校验模型，已有的不再下载。", "pull")
+@command(models, "下载并校验模型，已有的不再下载。", "pull")
 def models_pull(ctx: typer.Context) -> None:
     """Fetch what is missing."""
     from ui import terminal
 
-    with _opened(ctx) as app, terminal.progress_bars() as progress:
+    with opened(ctx) as app, terminal.progress_bars() as progress:
         app.pull_models(progress)
     print("模型已就绪。")
 
 
-@_command(models, "校验模型文件，指出缺失或被改动的文件。", "verify")
+@command(models, "校验模型文件，指出缺失或被改动的文件。", "verify")
 def models_verify(ctx: typer.Context) -> None:
     """Check every model file; exit 1 where one is missing or changed."""
-    with _opened(ctx) as app:
+    with opened(ctx) as app:
         problems = app.verify_models()
     for problem in problems:
         print(f"{problem.file}：{problem.what}")
@@ -245,16 +192,16 @@ def models_verify(ctx: typer.Context) -> None:
     print("模型文件完好。")
 
 
-@_command(models, "列出已有的模型。", "list")
+@command(models, "列出已有的模型。", "list")
 def models_list(ctx: typer.Context) -> None:
     """List the models that are there."""
-    with _opened(ctx) as app:
+    with opened(ctx) as app:
         from ui import terminal
 
         terminal.show_models(terminal.console(), app.models.list())
 
 
-@_command(cli, "成批回答问题清单，可中断后接着做。")
+@command(cli, "成批回答问题清单，可中断后接着做。")
 def batch(
     ctx: typer.Context,
     source: Annotated[Path, typer.Argument(metavar="问题文件", help="一行一个问题的清单")],
@@ -265,9 +212,8 @@ def batch(
     """Answer a list of questions, skipping those already answered."""
     from ui import terminal
 
-    if not source.is_file():
-        raise UsageError(f"找不到问题文件 {source}", "请检查路径")
-    with _opened(ctx) as app, terminal.progress_bars() as progress:
+    need_file(source, "问题文件")
+    with opened(ctx) as app, terminal.progress_bars() as progress:
         report = app.run_batch(source, target, use_llm=not no_llm, limit=limit, progress=progress)
     counts = f"完成 {report.done}，失败 {report.failed}，已有 {report.skipped}"
     print(f"共 {report.total} 条：{counts}。结果在 {target}")
@@ -275,7 +221,7 @@ def batch(
         raise typer.Exit(1)
 
 
-@_command(cli, "打开问答网页（默认只在本机可见）。")
+@command(cli, "打开问答网页（默认只在本机可见）。")
 def serve(
     ctx: typer.Context,
     host: Annotated[str | None, typer.Option("--host", metavar="地址", help="默认 127.0.0.1")] = None,
@@ -283,187 +229,25 @@ def serve(
     no_llm: NoLlm = False,
 ) -> None:
     """Serve the chat page until Ctrl-C."""
-    with _opened(ctx, stop_llm=True) as app:
+    with opened(ctx, stop_llm=True) as app:
         from ui.serve import serve as run
 
         run(app, host=host or app.settings.host, port=port or app.settings.port, use_llm=not no_llm)
 
 
-@_command(cli, "检查模型、索引、大模型、磁盘和端口，说明怎么处理。")
+@command(cli, "检查模型、索引、大模型、磁盘和端口，说明怎么处理。")
 def doctor(ctx: typer.Context, as_json: Json = False) -> None:
     """Check everything; exit 1 where something fails."""
     from ui.doctor import check, show
 
-    with _opened(ctx) as app:
+    with opened(ctx) as app:
         rows = check(app)
     if as_json:
-        _emit({"checks": [row.record() for row in rows]})
+        emit({"checks": [row.record() for row in rows]})
     else:
         show(rows)
     if any(row.state == "失败" for row in rows):
         raise typer.Exit(1)
-
-
-@_command(evaluation, "在问题集上提问、评分，可中断后接着做。", "run")
-def eval_run(
-    ctx: typer.Context,
-    dataset: Annotated[Path, typer.Argument(metavar="问题集", help="JSONL，一行一道题")],
-    split: Annotated[
-        str | None, typer.Option("--split", metavar="划分", help="只用 dev（可据以调整）或 test（只用来检验）")
-    ] = None,
-    limit: Annotated[int | None, typer.Option("--limit", metavar="题数", min=1, help="最多问几道题")] = None,
-    only: Annotated[
-        str | None, typer.Option("--only", metavar="部分", help="只测 retrieval（检索）或 answers（回答）")
-    ] = None,
-    changes: Annotated[
-        list[str] | None, typer.Option("--set", metavar="设置=值", help="改一项设置再测，可写多次")
-    ] = None,
-    folder: Annotated[
-        Path | None, typer.Option("--run", metavar="文件夹", help="接着做这一次评测，出错的题会重问")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Ask every question, score it, and write a run folder; exit 1 where a question failed."""
-    from eval import run
-    from ui import terminal
-
-    _need_file(dataset, "问题集")
-    parsed = run.parse_settings(changes or [])
-    plan = run.Plan(
-        dataset, _choice("--split", split, "dev", "test"), limit, _choice("--only", only, "retrieval", "answers")
-    )
-    with _opened(ctx) as app, terminal.progress_bars() as progress:
-        changed = app.with_settings(**parsed) if parsed else app
-        done = run.evaluate(changed, plan, folder=folder, progress=progress)
-    if as_json:
-        _emit({"run": str(done.folder), **done.summary})
-    else:
-        print(run.render(done.summary))
-        print(f"本次问了 {done.asked} 题，沿用已有的 {done.kept} 题。结果在 {done.folder}")
-    if done.errors:
-        raise WeiceError(
-            f"{len(done.errors)} 题出错，未计入回答的各项指标：{'、'.join(done.errors[:5])}",
-            f"问题消除后运行同一命令并加 --run {done.folder}，只补问这些题",
-        )
-
-
-@_command(evaluation, "把一次评测写成一个离线可看的网页。", "report")
-def eval_report(
-    folder: Annotated[Path, typer.Argument(metavar="评测文件夹", help="weice eval run 写的文件夹")],
-) -> None:
-    """Write the HTML report of a run."""
-    from eval import report
-
-    print(f"报告已写好：{report.write(folder)}")
-
-
-@_command(evaluation, "比较两次评测，逐题列出胜负；明显变差时退出码为 1。", "diff")
-def eval_diff(
-    before: Annotated[Path, typer.Argument(metavar="原来", help="原来一次的评测文件夹")],
-    after: Annotated[Path, typer.Argument(metavar="现在", help="现在一次的评测文件夹")],
-    target: Annotated[
-        Path | None, typer.Option("-o", "--output", metavar="文件", help="网页写到哪里，默认在现在一次的文件夹里")
-    ] = None,
-) -> None:
-    """Compare two runs in the terminal and as HTML; exit 1 on a significant loss."""
-    from eval import compare
-
-    comparison = compare.compare(before, after)
-    print(compare.render(comparison))
-    page = compare.write_html(comparison, target or after / f"diff-{before.resolve().name}.html")
-    print(f"逐题比较：{page}")
-    if comparison.significant_loss:
-        raise typer.Exit(1)
-
-
-@_command(evaluation, "检查一次评测是否达到门槛，达不到时退出码为 1。", "gate")
-def eval_gate(
-    folder: Annotated[Path, typer.Argument(metavar="评测文件夹", help="weice eval run 写的文件夹")],
-    thresholds: Annotated[Path, typer.Argument(metavar="门槛文件", help="TOML，一项指标一个门槛")],
-) -> None:
-    """Hold a run against thresholds; exit 1 where one is missed."""
-    from eval import gate
-
-    failures = gate.check(folder, thresholds)
-    print("\n".join(failures) if failures else "全部达到门槛。")
-    if failures:
-        raise typer.Exit(1)
-
-
-@_command(evaluation, "只测检索：在问题集上，或在 --corpus 和 --queries 给出的外部评测集上。", "retrieval")
-def eval_retrieval(
-    ctx: typer.Context,
-    dataset: Annotated[Path | None, typer.Argument(metavar="问题集", help="默认 eval/datasets/dev.jsonl")] = None,
-    as_json: Json = False,
-    k: Annotated[int, typer.Option("-k", metavar="段数", min=1, max=100, help="看前几段")] = 5,
-    legs: Annotated[bool, typer.Option("--legs", metavar="", help="逐一比较检索的各部分")] = False,
-    corpus: Annotated[
-        Path | None,
-        typer.Option("--corpus", metavar="语料", help='JSONL：{"id": "…", "title": "…", "text": "…"}'),
-    ] = None,
-    queries: Annotated[
-        Path | None,
-        typer.Option(
-            "--queries", metavar="问题", help='JSONL：{"id": "…", "question": "…", "relevant": ["文档 id"]}'
-        ),
-    ] = None,
-) -> None:
-    """Measure how often the evidence is among the first k passages, or a benchmark by document."""
-    from dataclasses import asdict
-    from functools import partial
-
-    from eval import cases, metrics, retrieval
-    from rag.settings import ROOT
-
-    if corpus or queries:
-        if not (corpus and queries) or dataset:
-            raise UsageError("--corpus 和 --queries 要一起给，并且不再写问题集", "请补上或删去")
-        _benchmark(ctx, corpus, queries, as_json)
-        return
-    path = dataset or ROOT / "eval" / "datasets" / "dev.jsonl"
-    _need_file(path, "问题集")
-    with _opened(ctx) as app:
-        depth = max(k, *metrics.HIT_AT, *metrics.RECALL_AT)
-        parts = retrieval.LEGS.items()
-        variants = {name: app.with_settings(**changes) for name, changes in parts} if legs else {"": app}
-        reports = {
-            name: retrieval.measure_retrieval(partial(variant.search, k=depth), cases.load(path), k)
-            for name, variant in variants.items()
-        }
-    if as_json:
-        _emit({name: asdict(report) for name, report in reports.items()} if legs else asdict(reports[""]))
-    else:
-        print(retrieval.render_legs(reports) if legs else retrieval.render(reports[""]))
-
-
-def _benchmark(ctx: typer.Context, corpus: Path, queries: Path, as_json: bool) -> None:
-    """Measure retrieval on an outside corpus and print each leg."""
-    from dataclasses import asdict
-
-    from eval import retrieval
-    from ui import terminal
-
-    _need_file(corpus, "语料")
-    _need_file(queries, "问题文件")
-    documents = retrieval.read_corpus(corpus)
-    asked = retrieval.read_queries(queries, documents)
-    with _opened(ctx) as app, terminal.progress_bars() as progress:
-        report = retrieval.measure_benchmark(app, documents, asked, progress)
-    if as_json:
-        _emit(asdict(report))
-    else:
-        print(retrieval.render_benchmark(report))
-
-
-def _choice(option: str, value: str | None, *allowed: str) -> Any:
-    if value not in (None, *allowed):
-        raise UsageError(f"{option} 的值不对：{value}", f"可用 {' 或 '.join(allowed)}")
-    return value
-
-
-def _need_file(path: Path, what: str) -> None:
-    if not path.is_file():
-        raise UsageError(f"找不到{what} {path}", "请检查路径")
 
 
 def main(argv: Sequence[str] | None = None, build: Build | None = None) -> int:
@@ -472,8 +256,8 @@ def main(argv: Sequence[str] | None = None, build: Build | None = None) -> int:
         stream.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]  # TextIO in general
     args, debug = _take_debug(list(sys.argv[1:] if argv is None else argv))
     try:
-        command = typer.main.get_command(cli)
-        code = command.main(args=args, prog_name="weice", standalone_mode=False, obj=build or _build)
+        program = typer.main.get_command(cli)
+        code = program.main(args=args, prog_name="weice", standalone_mode=False, obj=build or _build)
     except Exception as error:  # noqa: BLE001  # the outermost line: whatever it is becomes one line and a code
         if debug:
             import traceback
@@ -494,15 +278,6 @@ def _build() -> App:
     from rag import settings, wiring
 
     return wiring.App(settings.load())
-
-
-@contextmanager
-def _opened(ctx: typer.Context, *, stop_llm: bool = False) -> Iterator[App]:
-    app: App = ctx.obj()
-    try:
-        yield app
-    finally:
-        app.close(stop_llm=stop_llm)
 
 
 def _take_debug(args: list[str]) -> tuple[list[str], bool]:
@@ -556,14 +331,6 @@ def _allowed(parameter: Any) -> str:
 
 def _complain(line: str) -> None:
     print("错误：" + " ".join(line.split()), file=sys.stderr)
-
-
-def _dumps(record: object) -> str:
-    return json.dumps(record, ensure_ascii=False)
-
-
-def _emit(record: object) -> None:
-    print(_dumps(record))
 
 
 def _need(question: str) -> None:

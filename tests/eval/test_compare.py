@@ -7,20 +7,8 @@ import pytest
 
 from eval import compare
 from rag.errors import UsageError
-from tests.eval.test_report import (
-    CITED,
-    QUOTE,
-    REFUSED,
-    RIGHT,
-    ROWS,
-    SETTINGS,
-    WRONG,
-    answered,
-    hostile,
-    read_page,
-    row,
-    write_run,
-)
+from tests.eval.run_folders import CITED, QUOTE, REFUSED, RIGHT, ROWS, SETTINGS, WRONG, answered, row, write_run
+from tests.eval.test_report import hostile, read_page
 
 GOOD = answered("有2000余家[1]。")
 HALF = {**RIGHT, "fully_correct": 0.0, "key_facts": 0.5}

@@ -6,7 +6,7 @@ import pytest
 
 from eval import gate
 from rag.errors import UsageError
-from tests.eval.test_report import ROWS, row, write_run, write_summary
+from tests.eval.run_folders import ROWS, row, write_run, write_summary
 
 CI = Path(__file__).resolve().parents[2] / "eval" / "thresholds.toml"
 

@@ -321,6 +321,30 @@ def test_an_answer_with_half_the_facts_another_article_and_a_wrong_fact_loses_ea
     assert found["names_grounded"] == 0.5
 
 
+@pytest.mark.parametrize(
+    ("text", "share"),
+    [
+        ("2025年2月11日有39间。", 1.0),
+        ("截至2025-02-11有39间。", 1.0),
+        ("2025 年 02 月 11 日报道39间。", 1.0),
+        ("2025年2月发布的动态说有39间。", 1.0),
+        ("2025年3月有39间。", 2 / 3),  # the month is another one
+        ("11家有39间。", 0.5),  # the day of a date is no count
+        ("2024年2月有39间。", 2 / 3),
+        ("12月有39间。", 0.5),
+        ("2025-02-112有39间。", 0.25),  # 2025, 02 and 112 stand nowhere
+    ],
+)
+def test_numbers_of_the_cited_issues_date_are_grounded_where_they_are_said_as_a_date(text: str, share: float) -> None:
+    dated = {**cited(1, "建成39间手术室"), "date": "2025-02-11"}
+    assert metrics.numbers_grounded(ASKED, answer(text, dated)) == pytest.approx(share)
+
+
+def test_an_issue_without_a_date_grounds_no_date() -> None:
+    undated = {**cited(1, "建成39间手术室"), "date": None}
+    assert metrics.numbers_grounded(ASKED, answer("2025年有39间。", undated)) == 0.5
+
+
 def test_all_facts_with_a_wrong_one_beside_them_are_not_fully_correct() -> None:
     assert metrics.fully_correct(ASKED, answer("39间，2000家")) == 1.0
     assert metrics.fully_correct(ASKED, answer("39间，2000家，1500亿")) == 0.0
