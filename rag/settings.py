@@ -1,5 +1,7 @@
 """Every setting with its default, read once: defaults, then `weice.toml`, then `WEICE_*` environment variables.
 
+Defaults that were fitted to the development questions stand in `calibration.toml`, with date, command and figures.
+
 Only `rag.wiring` and the command line read settings; everything else takes plain arguments.
 """
 
@@ -21,6 +23,9 @@ from rag.errors import SettingsError
 
 ROOT = Path(__file__).resolve().parent.parent
 """The project folder: relative paths in settings start here."""
+
+CALIBRATION = Path(__file__).with_name("calibration.toml")
+"""The settings that `weice eval fit` and `weice eval calibrate` fitted."""
 
 LlmPreset = Literal["local", "none", "deepseek", "dashscope", "ollama", "vllm", "custom"]
 
@@ -63,10 +68,13 @@ class Settings(BaseSettings):
     candidates: int = Field(50, ge=1, description="每路检索的候选段落数")
     passages: int = Field(8, ge=1, description="最终保留的段落数")
     dense: bool = Field(True, description="是否用向量检索")
+    sentences: bool = Field(True, description="是否用逐句的向量检索")
     words: bool = Field(True, description="是否用关键词检索")
-    dense_weight: float = Field(0.35, ge=0, le=1, description="融合时向量一路的权重，关键词一路为 1 减它")
+    dense_weight: float = Field(0.32, ge=0, le=0.5, description="融合时段落向量一路的权重")
+    sentence_weight: float = Field(0.38, ge=0, le=0.5, description="融合时逐句向量一路的权重，余下归关键词")
     boosts: bool = Field(True, description="是否按问题中的省份、年份、期号、栏目调整次序")
     reranker: Literal["features", "off"] = Field("features", description="重排：features 或 off")
+    ranker: dict[str, float] = Field(description="重排各特征的权重，由 weice eval fit 在开发集上学出")
 
     # Answering
     evidence_tokens: int = Field(600, ge=100, description="送入大模型的资料上限（token）")
@@ -85,8 +93,9 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003  # pydantic's shape
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Order the sources: arguments, environment, `weice.toml`."""
-        return init_settings, env_settings, TomlConfigSettingsSource(settings_cls, config_file())
+        """Order the sources: arguments, environment, `weice.toml`, what was fitted."""
+        own, fitted = (TomlConfigSettingsSource(settings_cls, path) for path in (config_file(), CALIBRATION))
+        return init_settings, env_settings, own, fitted
 
 
 def config_file() -> Path:

@@ -122,11 +122,11 @@ class App:
     @cached_property
     def reranker(self) -> Reranker:
         """What orders passages last."""
-        from rag.answer.retrieval import FeatureReranker, KeepOrder
+        from rag.answer.ranking import FeatureReranker, KeepOrder
 
         if self.settings.reranker == "off":
             return KeepOrder()
-        return FeatureReranker(self.words, self.index.idf)
+        return FeatureReranker(self.words, self.index.idf, self.settings.ranker)
 
     @cached_property
     def retriever(self) -> HybridRetriever:
@@ -139,9 +139,10 @@ class App:
             self.embedder,
             self.words,
             dense=self.settings.dense,
+            sentences=self.settings.sentences,
             keywords=self.settings.words,
             boosts=self.settings.boosts,
-            weights=FusionWeights(dense=self.settings.dense_weight),
+            weights=FusionWeights(dense=self.settings.dense_weight, sentences=self.settings.sentence_weight),
             candidates=self.settings.candidates,
             reranker=self.reranker,
             columns=sorted(columns),
@@ -221,7 +222,8 @@ class App:
         from rag.batch import run_batch
 
         assistant = self.assistant(use_llm=use_llm)
-        shaping = {"llm", "llm_model", "local_llm", "evidence_tokens", "passages", "dense_weight", "reranker"}
+        shaping = {"llm", "llm_model", "local_llm", "evidence_tokens", "passages"}
+        shaping |= {"dense_weight", "sentence_weight", "reranker", "ranker"}
         settings = f"{self.index.version} {use_llm} {self.settings.model_dump_json(include=shaping)}"
         return run_batch(source, target, assistant.answer, settings=settings, limit=limit, progress=progress)
 
