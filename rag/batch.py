@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from filelock import FileLock, Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -46,6 +46,9 @@ class Question:
     id: str
     question: str
     history: tuple[Turn, ...] = ()
+
+
+Row = TypeVar("Row", bound=Question)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,36 +111,49 @@ def run_batch(
     limit: int | None = None,
     progress: Progress = lambda *_: None,
 ) -> BatchReport:
-    """Answer the questions of `source` into the JSON lines file `target`, in the order of the input.
+    """Answer the questions of `source` into the JSON lines file `target`, in the order of the input."""
+    questions = read_questions(source)[:limit]
+    return answer_all(questions, target, lambda q: ask(q.question, q.history), settings=settings, progress=progress)
 
-    `settings` is a fingerprint of what shapes answers: another one begins the journal anew.
+
+def answer_all(
+    questions: Sequence[Row],
+    target: Path,
+    ask: Callable[[Row], Answer],
+    *,
+    settings: str,
+    progress: Progress = lambda *_: None,
+) -> BatchReport:
+    """Answer `questions` into the JSON lines file `target`, in their order.
+
+    `settings` is a fingerprint of what else shapes answers: another one begins the journal anew.
     A row that fails becomes a line with `error`, and is tried again by the next run.
     """
     if target.suffix.lower() != ".jsonl":
         raise UsageError(f"还不支持这种输出：{target.name}", "请用 -o 答案.jsonl")
-    questions = read_questions(source)[:limit]
     journal = _Journal(target, questions, settings)
     with journal.locked():
         answered = journal.answered()
         skipped = sum(q.id in answered for q in questions)
         failed = done = 0
         for n, row in enumerate(questions):
-            progress(row.question[:20], n, len(questions))
+            progress(f"作答 {row.question[:16]}", n, len(questions))
             if row.id in answered:
                 continue
-            record = _answered(row, ask)
+            record = answered_row(row, ask)
             journal.append(row.id, record)
             answered[row.id] = record
             failed += "error" in record
             done += "error" not in record
-        progress("完成", len(questions), len(questions))
+        progress("作答 完成", len(questions), len(questions))
         journal.publish([answered[q.id] for q in questions], finished=not failed)
     return BatchReport(len(questions), done, failed, skipped, target)
 
 
-def _answered(row: Question, ask: Ask) -> Record:
+def answered_row(row: Row, ask: Callable[[Row], Answer]) -> Record:
+    """Return the answer to one row, or what went wrong with it under `error`."""
     try:
-        return answer_record(ask(row.question, row.history), row.id)
+        return answer_record(ask(row), row.id)
     except WeiceError as error:
         return {"id": row.id, "question": row.question, "error": str(error)}
 
