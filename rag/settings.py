@@ -11,7 +11,7 @@ import os
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -28,6 +28,17 @@ CALIBRATION = Path(__file__).with_name("calibration.toml")
 """The settings that `weice eval fit` and `weice eval calibrate` fitted."""
 
 LlmPreset = Literal["local", "none", "deepseek", "dashscope", "ollama", "vllm", "custom"]
+
+
+class Thresholds(BaseModel):
+    """Where refusing and support begin: shares and cosines, 0 to 1."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    coverage: float = Field(ge=0, le=1, description="问题用词在最好一句里的占比，低于它并且相似度也低时直接拒答")
+    similarity: float = Field(ge=0, le=1, description="问题与最近段落的余弦相似度")
+    carried: float = Field(ge=0, le=1, description="句子用词在所引原文里的占比，低于它即无依据")
+    full: float = Field(ge=0, le=1, description="达到它即依据完整，其间为部分依据")
 
 
 class Settings(BaseSettings):
@@ -78,6 +89,7 @@ class Settings(BaseSettings):
 
     # Answering
     evidence_tokens: int = Field(600, ge=100, description="送入大模型的资料上限（token）")
+    thresholds: Thresholds = Field(description="拒答与依据的界线，由 weice eval calibrate 在开发集上定出")
     max_question_chars: int = Field(2000, ge=10, description="问题最长字数，超出部分不参与检索")
 
     # Serving

@@ -194,7 +194,7 @@ class App:
 
     def assistant(self, *, use_llm: bool = True) -> Assistant:
         """An assistant over the live index, with or without an LLM."""
-        from rag.answer.assistant import Assistant
+        from rag.answer.assistant import Assistant, Thresholds
         from rag.answer.citing import Aligner
         from rag.answer.reading import EvidenceReader
         from rag.answer.relevance import Relevance
@@ -202,7 +202,10 @@ class App:
         s = self.settings
         if use_llm:
             self.prepare()
-        aligner = Aligner(self.words.tokens, self.index.idf, self.similarity)
+        limits = s.thresholds
+        aligner = Aligner(
+            self.words.tokens, self.index.idf, self.similarity, carried=limits.carried, full=limits.full
+        )
         return Assistant(
             self.retriever,
             EvidenceReader(self.words, self.index.idf, aligner, budget=s.evidence_tokens),
@@ -213,6 +216,7 @@ class App:
             passages=s.passages,
             answer_tokens=s.answer_tokens,
             max_question_chars=s.max_question_chars,
+            thresholds=Thresholds(limits.coverage, limits.similarity),
         )
 
     def run_batch(

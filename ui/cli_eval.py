@@ -84,6 +84,26 @@ def eval_fit(
         print(f"已写进 {CALIBRATION}")
 
 
+@command(evaluation, "用一次 dev 评测定出拒答与依据的界线；--write 存为默认设置。", "calibrate")
+def eval_calibrate(
+    ctx: typer.Context,
+    folder: Annotated[Path, typer.Argument(metavar="评测文件夹", help="weice eval run … --split dev 写的文件夹")],
+    write: Annotated[bool, typer.Option("--write", metavar="", help="写进 rag/calibration.toml")] = False,
+) -> None:
+    """Fit the thresholds to a run on development questions and print what they do."""
+    from eval import calibration, runs
+    from rag.settings import CALIBRATION
+    from ui import terminal
+
+    run = runs.read_run(folder)
+    with opened(ctx) as app, terminal.progress_bars() as progress:
+        result = calibration.calibrate(calibration.signals(run, app.assistant(use_llm=False), progress))
+    print(calibration.render(result))
+    if write:
+        calibration.write(CALIBRATION, result, f"weice eval calibrate {folder.name}")
+        print(f"已写进 {CALIBRATION}")
+
+
 @command(evaluation, "把一次评测写成一个离线可看的网页。", "report")
 def eval_report(
     folder: Annotated[Path, typer.Argument(metavar="评测文件夹", help="weice eval run 写的文件夹")],

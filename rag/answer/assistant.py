@@ -48,7 +48,11 @@ _STILL_ASKING = re.compile(r"多少|(?<![这近前后去来])几[年月天](?!�
 
 @dataclass(frozen=True, slots=True)
 class Thresholds:
-    """Below these the evidence does not hold the answer; fitted on the development questions."""
+    """Below both the evidence is not asked for an answer; fitted by `weice eval calibrate`.
+
+    `coverage` is of the share of the question's word weight in the best sentence, `similarity` of the cosine of the
+    question and the nearest passage.
+    """
 
     coverage: float = 0.3
     similarity: float = 0.7
@@ -66,12 +70,17 @@ class _Clock:
 
 
 @dataclass(frozen=True, slots=True)
-class _Part:
+class Part:
     """One of the questions that were asked at once, with what was found for it."""
 
     question: str
     evidence: tuple[Evidence, ...]
     reading: Reading
+
+    @property
+    def nearest(self) -> float:
+        """The cosine of the question and the nearest passage, 0 where the dense leg is off."""
+        return max((e.similarity for e in self.evidence), default=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +111,8 @@ class Assistant:
         """Compose the parts; without a generator every answer is made of quotes."""
         self._retriever = retriever
         self._reader = reader
-        self._aligner = aligner
+        self.aligner = aligner
+        """What gives sentences their citations; for measurements."""
         self._relevance = relevance
         self._generator = generator
         self._index_version = index_version
@@ -125,7 +135,7 @@ class Assistant:
         asked = normalise(question, self._max_question_chars)
         alone = standalone(asked, history)
         yield Stage("检索")
-        asking = [self._part(standalone(part, history)) for part in parts(asked)]
+        asking = self.parts(asked, history)
         evidence = interleave([part.evidence for part in asking], self._passages)
         clock.mark("retrieve_s")
         yield EvidenceFound(evidence)
@@ -147,19 +157,19 @@ class Assistant:
             return
         yield Finished(self._judged(replace(draft, model=self._generator.model), told, clock))
 
-    def _part(self, question: str) -> _Part:
-        """Search and read for one of the questions that were asked."""
-        evidence = tuple(self._retriever.retrieve(question, self._passages))
-        return _Part(question, evidence, self._reader.read(question, evidence))
+    def parts(self, question: str, history: Sequence[Turn] = ()) -> tuple[Part, ...]:
+        """Search and read for each of the questions that `question` asks; no LLM is needed for it."""
+        asked = [standalone(part, history) for part in parts(normalise(question, self._max_question_chars))]
+        found = [tuple(self._retriever.retrieve(one, self._passages)) for one in asked]
+        return tuple(Part(one, e, self._reader.read(one, e)) for one, e in zip(asked, found, strict=True))
 
-    def _is_hopeless(self, part: _Part) -> bool:
+    def _is_hopeless(self, part: Part) -> bool:
         """Whether the evidence is so far from the question that no LLM seconds are spent on it."""
-        nearest = max((e.similarity for e in part.evidence), default=0.0)
         if not part.reading.passages or not part.reading.coverage:
             return True
-        return part.reading.coverage < self._thresholds.coverage and nearest < self._thresholds.similarity
+        return part.reading.coverage < self._thresholds.coverage and part.nearest < self._thresholds.similarity
 
-    def _told(self, part: _Part, generator: Generator, clock: _Clock) -> Drafting[Event, None, _Told]:
+    def _told(self, part: Part, generator: Generator, clock: _Clock) -> Drafting[Event, None, _Told]:
         """Write on one question, check, and write once more where the check fails."""
         if self._is_hopeless(part):
             return _Told((), "资料中没有找到依据")
@@ -186,7 +196,7 @@ class Assistant:
             return _Told((), unsaid or "资料中没有找到依据")
         return _Told(standing, unsaid or _missing(text, aligned))
 
-    def _drafted(self, generator: Generator, part: _Part, remark: str, clock: _Clock) -> Drafting[Event, None, str]:
+    def _drafted(self, generator: Generator, part: Part, remark: str, clock: _Clock) -> Drafting[Event, None, str]:
         """Yield the tokens of one draft and return its text."""
         messages = self.messages(part.reading, part.question, remark)
         pieces: list[str] = []
@@ -207,7 +217,7 @@ class Assistant:
 
     def _aligned(self, text: str, reading: Reading) -> list[Aligned]:
         said = [s for s in joined_leads(distinct(sentences(plain(text)))) if not says_nothing(s)]
-        return [self._aligner.align(sentence, reading.passages) for sentence in said]
+        return [self.aligner.align(sentence, reading.passages) for sentence in said]
 
     def _judged(self, draft: Answer, told: Sequence[_Told], clock: _Clock) -> Answer:
         """The answer made of what stood of every part, and the verdict on it."""
@@ -227,7 +237,7 @@ class Assistant:
             timings=clock.timings,
         )
 
-    def _quoted(self, draft: Answer, asking: Sequence[_Part], clock: _Clock, reason: str | None) -> Answer:
+    def _quoted(self, draft: Answer, asking: Sequence[Part], clock: _Clock, reason: str | None) -> Answer:
         quotes: list[Aligned] = []
         lacking: list[str] = []
         for part in asking:

@@ -18,10 +18,6 @@ from rag.schema import Chunk, Citation, Sentence, Support
 
 MAX_CITATIONS = 3
 """Citations of one sentence."""
-FULL = 0.6
-"""Share of a sentence's word weight that its cited text must hold for full support."""
-PARTIAL = 0.35
-"""Share below which the cited text does not carry the sentence."""
 SIMILAR = 0.75
 """Cosine from which a passage carries a sentence that says the same in other words."""
 UNMATCHED = 0.3
@@ -106,6 +102,8 @@ class Aligned:
     support: Support
     unmatched: tuple[str, ...]
     """Numbers and places of the sentence that its passages do not state."""
+    share: float = 1.0
+    """Share of the sentence's words and character pairs that its passages and their headings hold."""
 
 
 def plain(text: str) -> str:
@@ -116,11 +114,17 @@ def plain(text: str) -> str:
 class Aligner:
     """Aligns sentences to evidence; `tokens` cuts words, `weight` is a word's inverse document frequency."""
 
-    def __init__(self, tokens: Tokens, weight: Weight, similarity: Similarity) -> None:
-        """Take the tokenizer, the word weights of the library, and the cosine of two texts' embeddings."""
+    def __init__(
+        self, tokens: Tokens, weight: Weight, similarity: Similarity, *, carried: float = 0.35, full: float = 0.6
+    ) -> None:
+        """Take the tokenizer, the word weights of the library, and the cosine of two texts' embeddings.
+
+        A sentence of which its cited text holds less than `carried` is not supported, from `full` on it is fully.
+        """
         self._tokens = tokens
         self._weight = weight
         self._similarity = similarity
+        self._carried, self._full = carried, full
 
     def passages(self, chunks: Sequence[Chunk]) -> list[Passage]:
         """Return the sentences of the chunks, each once, in the order of the chunks."""
@@ -153,9 +157,17 @@ class Aligner:
             chosen, carried = [*chosen, best], reached
         missing = _missing(sentence, chosen)
         share = _coverage(weights, grams, chosen, with_context=True)
-        if share < PARTIAL and chosen and not missing and self._similarity(sentence, chosen[0].text) >= SIMILAR:
-            share = PARTIAL
-        return Aligned(sentence, tuple(chosen), _support(share, missing), missing)
+        return Aligned(sentence, tuple(chosen), self._support(sentence, chosen, share, missing), missing, share)
+
+    def _support(self, sentence: str, chosen: Sequence[Passage], share: float, missing: tuple[str, ...]) -> Support:
+        """How far the chosen passages carry the sentence; one that says the same in other words is carried."""
+        if missing or not chosen:
+            return Support.NONE
+        if share >= self._full:
+            return Support.FULL
+        if share >= self._carried or self._similarity(sentence, chosen[0].text) >= SIMILAR:
+            return Support.PARTIAL
+        return Support.NONE
 
     def _gain(
         self, sentence: str, weights: dict[str, float], grams: frozenset[str], chosen: Sequence[Passage]
@@ -203,12 +215,6 @@ def _speaks_of(passage: Passage, regions: Sequence[str]) -> bool:
     """Whether a passage is about one of the regions; one that names none, where its article does."""
     named = passage.regions or frozenset(places(passage.chunk.article.text))
     return not named.isdisjoint(regions)
-
-
-def _support(share: float, missing: tuple[str, ...]) -> Support:
-    if missing or share < PARTIAL:
-        return Support.NONE
-    return Support.FULL if share >= FULL else Support.PARTIAL
 
 
 def number(aligned: Sequence[Aligned]) -> tuple[str, tuple[Sentence, ...], tuple[Citation, ...]]:
