@@ -13,9 +13,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 import prompts
-from rag.answer.citing import Aligned, Aligner, distinct, distinct_aligned, joined_leads, number, plain
+from rag.answer.citing import Aligned, Aligner, distinct, distinct_aligned, joined_leads, letters, number, plain
 from rag.answer.events import Event, EvidenceFound, Finished, Redraft, Stage, Token
-from rag.answer.question import normalise, parts, standalone
+from rag.answer.question import Shape, normalise, parts, standalone
 from rag.answer.quoting import quote
 from rag.answer.reading import EvidenceReader, Reading
 from rag.answer.relevance import Relevance, one_side_is_told
@@ -26,6 +26,9 @@ from rag.ports import Generator, Retriever
 from rag.schema import Answer, Evidence, Message, Mode, Support, Timings, Turn, Verdict
 
 NOT_FOUND = "资料中未找到"
+NO_EVIDENCE = "资料中没有找到依据"
+STATED = 0.4
+"""Share of the question's word weight that a sentence holds which is quoted instead of a draft without number."""
 REFUSAL = f"{NOT_FOUND}与这个问题直接对应的内容。"
 _NO_ANSWER = (
     "资料中未找到",
@@ -172,14 +175,14 @@ class Assistant:
     def _told(self, part: Part, generator: Generator, clock: _Clock) -> Drafting[Event, None, _Told]:
         """Write on one question, check, and write once more where the check fails."""
         if self._is_hopeless(part):
-            return _Told((), "资料中没有找到依据")
+            return _Told((), NO_EVIDENCE)
         yield Stage("生成")
         text = yield from self._drafted(generator, part, "", clock)
         yield Stage("核对")
         aligned = self._aligned(text, part.reading)
         failed = [a for a in aligned if a.support is Support.NONE]
-        if failed and not says_nothing(text):
-            wrong = "、".join(dict.fromkeys(w for a in failed for w in a.unmatched)) or failed[0].text[:30]
+        if (failed or not aligned) and not says_nothing(text):
+            wrong = "、".join(dict.fromkeys(w for a in failed for w in a.unmatched)) or text.strip()[:30]
             yield Redraft(wrong)
             again = prompts.load("retry").substitute(wrong=wrong)
             try:
@@ -191,10 +194,18 @@ class Assistant:
             text, aligned = max(drafts, key=lambda pair: _standing(pair[1]))
         standing = tuple(a for a in aligned if a.support is not Support.NONE)
         lacks = self._relevance.lacks(part.question, standing) if standing else ()
-        unsaid = f"资料里没有写到{'、'.join(lacks)}" if lacks else None
-        if not standing or (unsaid and not one_side_is_told(part.question, lacks)):
-            return _Told((), unsaid or "资料中没有找到依据")
-        return _Told(standing, unsaid or _missing(text, aligned))
+        if not standing or (lacks and not one_side_is_told(part.question, lacks)):
+            stated = self._stated(part) if standing else ()
+            return _Told(stated, None if stated else _unsaid(lacks) or NO_EVIDENCE)
+        return _Told(standing, _unsaid(lacks) or _missing(text, aligned))
+
+    def _stated(self, part: Part) -> tuple[Aligned, ...]:
+        """The best sentence where it states the number that was asked for and the LLM picked one without."""
+        best = part.reading.passages[:1]
+        if not best or not Shape.of(part.question).number or part.reading.coverage < STATED:
+            return ()
+        quoted = tuple(Aligned(p.text, (p,), Support.FULL, ()) for p in best)
+        return () if self._relevance.lacks(part.question, quoted) else quoted
 
     def _drafted(self, generator: Generator, part: Part, remark: str, clock: _Clock) -> Drafting[Event, None, str]:
         """Yield the tokens of one draft and return its text."""
@@ -216,7 +227,9 @@ class Assistant:
         )
 
     def _aligned(self, text: str, reading: Reading) -> list[Aligned]:
-        said = [s for s in joined_leads(distinct(sentences(plain(text)))) if not says_nothing(s)]
+        heads = [letters(line) for line in reading.text.splitlines() if line.startswith("《")]
+        written = joined_leads(distinct(sentences(plain(text))))
+        said = [s for s in written if not says_nothing(s) and not any(letters(s) in head for head in heads)]
         return [self.aligner.align(sentence, reading.passages) for sentence in said]
 
     def _judged(self, draft: Answer, told: Sequence[_Told], clock: _Clock) -> Answer:
@@ -246,7 +259,7 @@ class Assistant:
             lacking += lacks
             quotes += [] if lacks else found
         if not quotes:
-            return self._refused(draft, clock, f"资料里没有写到{'、'.join(dict.fromkeys(lacking))}")
+            return self._refused(draft, clock, _unsaid(tuple(dict.fromkeys(lacking))) or NO_EVIDENCE)
         body, said, citations = number(distinct_aligned(quotes))
         clock.mark("total_s")
         return replace(
@@ -260,7 +273,7 @@ class Assistant:
             timings=clock.timings,
         )
 
-    def _refused(self, draft: Answer, clock: _Clock, reason: str = "资料中没有找到依据") -> Answer:
+    def _refused(self, draft: Answer, clock: _Clock, reason: str = NO_EVIDENCE) -> Answer:
         clock.mark("total_s")
         mode = Mode.LLM if self._generator else Mode.EXTRACTIVE
         return replace(draft, text=REFUSAL, reason=reason, mode=mode, timings=clock.timings)
@@ -270,6 +283,11 @@ def _standing(aligned: Sequence[Aligned]) -> tuple[bool, int]:
     """How well a draft stands: wholly, and with how many sentences."""
     standing = sum(a.support is not Support.NONE for a in aligned)
     return bool(standing) and standing == len(aligned), standing
+
+
+def _unsaid(lacks: Sequence[str]) -> str | None:
+    """In words for the user, what the cited text does not speak of."""
+    return f"资料里没有写到{'、'.join(lacks)}" if lacks else None
 
 
 def _missing(text: str, aligned: Sequence[Aligned]) -> str | None:

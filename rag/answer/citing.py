@@ -270,7 +270,7 @@ def distinct(sentences: Sequence[str]) -> list[str]:
     """Return the sentences without those that say again what an earlier one said, letter for letter."""
     first: dict[str, str] = {}
     for sentence in sentences:
-        if key := _letters(sentence):
+        if key := letters(sentence):
             first.setdefault(key, sentence)
     return list(first.values())
 
@@ -279,9 +279,10 @@ def distinct_aligned(aligned: Sequence[Aligned]) -> list[Aligned]:
     """Return the aligned sentences without those that an earlier one said, letter for letter."""
     first: dict[str, Aligned] = {}
     for item in aligned:
-        first.setdefault(_letters(item.text), item)
+        first.setdefault(letters(item.text), item)
     return list(first.values())
 
 
-def _letters(text: str) -> str:
+def letters(text: str) -> str:
+    """Return the letters and digits of `text`, folded: what sentences are compared by."""
     return "".join(c for c in fold(text) if c.isalnum())

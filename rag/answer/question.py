@@ -21,6 +21,7 @@ _BETWEEN_CJK = re.compile(
     r"(?<=[^\x00-\x7f])\s+(?=[^\x00-\x7f])|(?<=[^\x00-\x7f])\s+(?=\w)|(?<=\w)\s+(?=[^\x00-\x7f])"
 )
 _YEAR = re.compile(r"(?<!\d)((?:19|20)\d{2})(?=年|\D|$)")
+_SHORT_YEAR = re.compile(r"(?<![\d近满前后第达共约过])((?:1[5-9]|2[1-9])年)(?![来内间多以之制期前后经历])")
 _NUMBER = re.compile(r"第\s*(\d{1,3})\s*期")
 _TOTAL = re.compile(r"总第?\s*(\d{1,4})\s*期")
 
@@ -35,6 +36,8 @@ def _simplifier() -> Any:
 def normalise(question: str, limit: int = 2000) -> str:
     """Return the question in simplified characters and half-width letters and digits, without stray spaces.
 
+    A year of two digits is written out: 24年 becomes 2024年, where it can be no duration.
+
     Raises `UsageError` where nothing is asked. What stands beyond `limit` characters is left out.
     """
     text = "".join(c for c in question if unicodedata.category(c) not in {"Cc", "Cf", "Cs"} or c.isspace())
@@ -43,7 +46,7 @@ def normalise(question: str, limit: int = 2000) -> str:
     if not any(c.isalnum() for c in text):
         raise UsageError("问题是空的", "请输入要问的内容，例如：四川今年中医药抓哪几件事？")
     simplified: str = _simplifier().convert(text)
-    return simplified
+    return _SHORT_YEAR.sub(r"20\1", simplified)
 
 
 def _is_wide_alnum(char: str) -> bool:
@@ -102,6 +105,12 @@ class Shape:
 _CLAUSE = re.compile(r"[^，,；;？?。！!]+[，,；;？?。！!]*")
 _ASKS = re.compile(r"多少|几|谁|什么|啥|哪|怎|咋|如何|会不会|是不是|有没有|能不能|吗")
 _LEANS = re.compile(r"各|分别|谁|哪[边个家]|占|直接|间接|简单|概括|归纳|说说|讲讲|捋")
+_TWO_YEARS = re.compile(r"(?P<one>(?:19|20)\d{2})年?(?:[和跟与同比、]|相?比)(?P<other>(?:19|20)\d{2})年")
+_CHANGED = re.compile(
+    r"相?比(?:较|起来)?|(?:差|相差|高|低|多|少|涨|降|增加|减少)了?多少|(?:高|低|多|少|涨|降|升|变)了?(?:没有?|吗)|多了?还是少了?|"
+    r"(?:高|涨)了?还是(?:低|降)了?|哪[年一]?年?(?:高|多|低|少)|有(?:什么|啥)变化"
+)
+"""What asks how two years differ: each year is asked for what it was."""
 MAX_PARTS = 3
 _OWN = 7
 """Characters from which an asking clause can be a question by itself."""
@@ -113,6 +122,8 @@ def parts(question: str) -> tuple[str, ...]:
     A clause is a question of its own where it asks, is long enough and does not lean on the one before it
     (各是多少, 占多少). One question comes back as it is.
     """
+    if both := _TWO_YEARS.search(question):
+        return tuple(_of_one_year(question, both, year) for year in both.group("one", "other"))
     lead = ""
     asked: list[str] = []
     for clause in _CLAUSE.findall(question):
@@ -132,6 +143,13 @@ def parts(question: str) -> tuple[str, ...]:
         question = f"{lead}{own}{clause}".rstrip("，,；;")
         told.append(standalone(question, [Turn(told[-1], "")]) if told else question)
     return tuple(told)
+
+
+def _of_one_year(question: str, both: re.Match[str], year: str) -> str:
+    """The question asked of one of the two years that it compares."""
+    alone = f"{question[: both.start()]}{year}年{question[both.end() :]}"
+    asked, changes = _CHANGED.subn("", alone.rstrip(_TAIL))
+    return f"{asked.rstrip(_TAIL)}是多少" if changes else alone
 
 
 # --- follow-ups ------------------------------------------------------------

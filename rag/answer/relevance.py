@@ -36,7 +36,7 @@ _UNITS = (
     | {"天": frozenset("天日个"), "钱": frozenset("元英美欧"), "元": frozenset("元")}
 )
 """Asked measure word -> measure words of an answer; others say too little."""
-_MEASURES = frozenset("个家条项亩间张人名位元种所例件座台套只支次份天日年月成倍岁分页期") | {"人次"}
+_MEASURES = frozenset("类批处个家条项亩间张人名位元种所例件座台套只支次份天日年月成倍岁分页期") | {"人次"}
 """What stands behind a number and is none of these (553.99万参保人) is the thing itself."""
 _ASKING = re.compile(r"多少|几|谁|什么|啥|哪|怎|如何|(?:比例|占比|率)(?:是|为|达|有)")
 _CLAUSE_END = re.compile(r"[，。？！,?!；;]")

@@ -198,3 +198,17 @@ def test_of_two_questions_the_one_without_an_answer_is_named_as_missing(ask) -> 
     assert answer.verdict is Verdict.PARTIAL
     assert answer.text == "湖南中药种植面积达485万亩[1]。"
     assert answer.reason
+
+
+def test_a_copied_head_is_no_answer_and_is_written_again(ask) -> None:
+    head = "《国家出手！医疗机构回款大提速》即时结算。"
+    generator = ScriptedGenerator(head, "厦门2000余家定点医药机构已接入即时结算系统。")
+    answer = ask(generator).answer(XIAMEN)
+    assert len(generator.prompts) == 2
+    assert answer.text == "厦门2000余家定点医药机构已接入即时结算系统[1]。"
+
+
+def test_where_the_draft_has_no_number_the_sentence_that_states_it_is_quoted(ask) -> None:
+    answer = ask(ScriptedGenerator("厦门定点医药机构已接入即时结算系统。")).answer(XIAMEN)
+    assert answer.verdict is Verdict.ANSWERED
+    assert answer.text == "目前，福建省厦门市全市2000余家定点医药机构均已接入即时结算系统[1]。"
