@@ -1,4 +1,4 @@
-"""Learns the weights of the reranker from labelled questions, and says by cross-validation what they are worth.
+"""Learns the weights of both rankers from labelled questions, and says by cross-validation what they are worth.
 
 A listwise softmax over each question's candidates (ListNet's top-one loss; Cao et al. 2007, "Learning to Rank: From
 Pairwise Approach to Listwise Approach"), drawn towards weights set by hand. Only questions of the development split
@@ -8,66 +8,68 @@ are ever given to it; thresholds are fitted in `eval.calibration`.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.table import Table
 
 from eval.cases import Case, load, select
-from eval.metrics import Rank, first, hit, mrr, rank_of_source
+from eval.metrics import Rank, first, hit, holds, mrr, rank_of_source
 from eval.retrieval import as_text
-from rag.answer.question import normalise, standalone
-from rag.answer.ranking import FEATURES, FeatureReranker
-from rag.answer.retrieval import interleave, split
+from rag.answer.assistant import Part
+from rag.answer.ranking import FEATURES, SENTENCE_FEATURES, FeatureReranker, SentenceRanker
+from rag.answer.retrieval import split
 from rag.errors import StorageError, UsageError
 from rag.ports import Vector
-from rag.schema import Evidence
 
 if TYPE_CHECKING:
     from rag.wiring import App
 
-HAND = {"fused": 1.0, "sentence": 0.6, "chunk": 0.3, "context": 0.2}
-"""Weights set by hand, towards which the learned ones are drawn."""
+HAND: Mapping[str, Mapping[str, float]] = MappingProxyType(
+    {
+        "ranker": {"fused": 1.0, "sentence": 0.6, "chunk": 0.3, "context": 0.2},
+        "sentence_ranker": {"found": 0.5, "own": 1.0, "held": 1.0, "nearby": 1.0, "shaped": 0.3},
+    }
+)
+"""Weights set by hand, towards which the learned ones are drawn, by the setting that holds them."""
+NAMES = MappingProxyType({"ranker": FEATURES, "sentence_ranker": SENTENCE_FEATURES})
+TITLES = MappingProxyType({"ranker": "重排段落", "sentence_ranker": "挑句子"})
 DRAWN = 0.03
 """How strongly: the weight of the squared distance in the loss."""
 SHARPNESS = 6.0
 """What scores are multiplied by before the softmax: they differ by tenths."""
 FOLDS = 8
+HELD_OUT = "学得，交叉验证"
 
 Weights = dict[str, float]
 
 
 @dataclass(frozen=True, slots=True)
 class Candidates:
-    """What was found for one search: the passages, their features, shape (n, features), and which hold evidence."""
+    """What was found for one search: texts with features, shape (n, features), and which of them hold evidence."""
 
-    evidence: tuple[Evidence, ...]
     features: Vector
     relevant: np.ndarray[tuple[int], np.dtype[np.bool_]]
 
+    def rank(self, weights: Vector) -> Rank:
+        """The rank of the first text that holds evidence where texts are ordered by `weights`."""
+        order = np.argsort(-(self.features @ weights), kind="stable")
+        return next((rank for rank, n in enumerate(order, start=1) if self.relevant[n]), None)
 
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A labelled question with the candidates of each of its searches."""
 
-    case: Case
-    searches: tuple[Candidates, ...]
-
-    def ranks(self, weights: Weights) -> list[Rank]:
-        """The rank of each piece of evidence where passages are ordered by `weights`."""
-        w = _as_array(weights)
-        lists = [[s.evidence[n] for n in np.argsort(-(s.features @ w), kind="stable")] for s in self.searches]
-        passages = [e.chunk for e in interleave(lists, 10)]
-        return [rank_of_source(source, passages) for source in self.case.sources]
+Asked = tuple[Candidates, ...]
+"""A labelled question: the candidates of each of its searches."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fit:
     """Learned weights, and the figures of each way to order: hit@1, hit@5, hit@10, MRR."""
 
+    name: str
     weights: Weights
     questions: int
     figures: dict[str, tuple[float, float, float, float]]
@@ -81,36 +83,39 @@ def development_cases(paths: Sequence[Path]) -> tuple[Case, ...]:
     return tuple(cases)
 
 
-def ask(app: App, cases: Sequence[Case], progress: Callable[[str, int, int], None]) -> tuple[Asked, ...]:
-    """Search for every case with the program's own legs and features."""
+def ask(app: App, cases: Sequence[Case], progress: Callable[[str, int, int], None]) -> dict[str, list[Asked]]:
+    """Search for every case with the program's own legs and features; return what each ranker is given to order."""
     reranker = app.with_settings(reranker="features").reranker
     assert isinstance(reranker, FeatureReranker)  # noqa: S101  # what this setting makes
-    asked = []
+    assistant = app.assistant(use_llm=False)
+    asked: dict[str, list[Asked]] = {name: [] for name in NAMES}
     for n, case in enumerate(cases):
         progress("检索", n, len(cases))
-        question = standalone(normalise(case.question), case.history)
-        asked.append(Asked(case, tuple(_candidates(app, reranker, part, case) for part in split(question))))
+        parts = assistant.parts(case.question, case.history)
+        searches = [one for part in parts for one in split(part.question)]
+        asked["ranker"].append(tuple(_passages(app, reranker, one, case) for one in searches))
+        asked["sentence_ranker"].append(tuple(_sentences(assistant.ranker, part, case) for part in parts))
     progress("检索", len(cases), len(cases))
-    return tuple(asked)
+    return asked
 
 
-def fit(asked: Sequence[Asked]) -> Fit:
+def fit(name: str, asked: Sequence[Asked]) -> Fit:
     """Learn from all questions; for the figures also from all but each of `FOLDS` parts, to order that part."""
     held_out: list[Rank] = [None] * len(asked)
     for fold in np.array_split(np.random.default_rng(0).permutation(len(asked)), FOLDS):
         others = sorted(set(range(len(asked))) - set(fold.tolist()))
-        learned = _learn([asked[n] for n in others])
+        learned = _learn(name, [asked[n] for n in others])
         for n in fold.tolist():
-            held_out[n] = first(asked[n].ranks(learned))
-    weights = _learn(asked)
-    ways = {"融合，不重排": {"fused": 1.0}, "手定权重": HAND, "学得权重，同一批题": weights}
-    figures = {name: _figures([first(a.ranks(way)) for a in asked]) for name, way in ways.items()}
-    return Fit(weights, len(asked), {**figures, "学得权重，交叉验证": _figures(held_out)})
+            held_out[n] = _first(name, asked[n], learned)
+    weights = _learn(name, asked)
+    ways = {"第一个特征": dict.fromkeys(NAMES[name][:1], 1.0), "手定权重": HAND[name], "学得，同一批题": weights}
+    figures = {way: _figures([_first(name, a, given) for a in asked]) for way, given in ways.items()}
+    return Fit(name, weights, len(asked), {**figures, HELD_OUT: _figures(held_out)})
 
 
 def render(result: Fit) -> str:
     """Return the figures and the weights as tables of text."""
-    table = Table(title=f"重排权重（{result.questions} 题）")
+    table = Table(title=f"{TITLES[result.name]}（{result.questions} 题）")
     for heading in ("次序", "命中@1", "命中@5", "命中@10", "MRR"):
         table.add_column(heading)
     for name, (one, five, ten, reciprocal) in result.figures.items():
@@ -121,12 +126,13 @@ def render(result: Fit) -> str:
 
 def write(path: Path, result: Fit, command: str) -> None:
     """Put the weights into the calibration file with date, command and figures; its other tables stay."""
-    one, five, ten, reciprocal = result.figures["学得权重，交叉验证"]
+    one, five, ten, reciprocal = result.figures[HELD_OUT]
     told = (
         f"{result.questions} 题，{FOLDS} 折交叉验证 命中@1 {one:.3f} @5 {five:.3f} @10 {ten:.3f} MRR {reciprocal:.3f}"
     )
     values = "\n".join(f"{name} = {weight:.2f}" for name, weight in result.weights.items())
-    replace_table(path, "ranker", f"# {dt.date.today().isoformat()} {command}\n# {told}\n[ranker]\n{values}")
+    head = f"# {dt.date.today().isoformat()} {command}\n# {told}\n[{result.name}]"
+    replace_table(path, result.name, f"{head}\n{values}")
 
 
 def replace_table(path: Path, name: str, block: str) -> None:
@@ -145,17 +151,28 @@ def _development(cases: Sequence[Case]) -> Sequence[Case]:
     return select(cases, "dev") if any(case.split for case in cases) else cases
 
 
-def _candidates(app: App, reranker: FeatureReranker, question: str, case: Case) -> Candidates:
-    evidence = tuple(app.retriever.candidates(question))
-    relevant = np.array([any(rank_of_source(s, [e.chunk]) for s in case.sources) for e in evidence], bool)
-    return Candidates(evidence, reranker.features(question, evidence), relevant)
+def _passages(app: App, reranker: FeatureReranker, question: str, case: Case) -> Candidates:
+    evidence = app.retriever.candidates(question)
+    relevant = [any(rank_of_source(s, [e.chunk]) for s in case.sources) for e in evidence]
+    return Candidates(reranker.features(question, evidence), np.array(relevant, bool))
 
 
-def _learn(asked: Sequence[Asked]) -> Weights:
+def _sentences(ranker: SentenceRanker, part: Part, case: Case) -> Candidates:
+    passages, features = ranker.features(part.question, part.evidence)
+    relevant = [any(holds(s.quote, p.text) or holds(p.text, s.quote) for s in case.sources) for p in passages]
+    return Candidates(features, np.array(relevant, bool))
+
+
+def _first(name: str, asked: Asked, weights: Mapping[str, float]) -> Rank:
+    """The best rank of evidence among a question's searches."""
+    return first([search.rank(_as_array(name, weights)) for search in asked])
+
+
+def _learn(name: str, asked: Sequence[Asked]) -> Weights:
     from scipy.optimize import minimize
 
-    searches = [s for a in asked for s in a.searches if s.relevant.any()]
-    start = _as_array(HAND)
+    searches = [s for of_question in asked for s in of_question if s.relevant.any()]
+    start = _as_array(name, HAND[name])
 
     def loss(w: Vector) -> tuple[float, Vector]:
         value, gradient = DRAWN * float(((w - start) ** 2).sum()), 2 * DRAWN * (w - start)
@@ -170,11 +187,11 @@ def _learn(asked: Sequence[Asked]) -> Weights:
         return value, gradient
 
     found = minimize(loss, start, jac=True, method="L-BFGS-B").x
-    return {name: round(float(weight), 2) for name, weight in zip(FEATURES, found, strict=True)}
+    return {feature: round(float(weight), 2) for feature, weight in zip(NAMES[name], found, strict=True)}
 
 
-def _as_array(weights: Weights) -> Vector:
-    return np.array([weights.get(name, 0.0) for name in FEATURES])
+def _as_array(name: str, weights: Mapping[str, float]) -> Vector:
+    return np.array([weights.get(feature, 0.0) for feature in NAMES[name]])
 
 
 def _figures(ranks: Sequence[Rank]) -> tuple[float, float, float, float]:

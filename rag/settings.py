@@ -68,6 +68,9 @@ class Settings(BaseSettings):
     llm_base_url: str = Field("", description="OpenAI 兼容接口地址，空则用预设")
     llm_model: str = Field("", description="接口上的模型名，空则用预设")
     llm_api_key: SecretStr = Field(SecretStr(""), description="接口密钥，建议用环境变量 WEICE_LLM_API_KEY")
+    judge_base_url: str = Field("", description="评测时另请的裁判模型（weice eval judge）：OpenAI 兼容接口地址")
+    judge_model: str = Field("", description="裁判模型的名称")
+    judge_api_key: SecretStr = Field(SecretStr(""), description="裁判接口密钥，建议用环境变量 WEICE_JUDGE_API_KEY")
     llm_timeout_s: float = Field(90.0, gt=0, description="等待大模型下一段文字的最长秒数")
     llm_start_timeout_s: float = Field(180.0, gt=0, description="等待本机大模型启动的最长秒数")
     llm_idle_s: float = Field(600.0, gt=0, description="本机大模型空闲多少秒后自行退出")
@@ -86,6 +89,7 @@ class Settings(BaseSettings):
     boosts: bool = Field(True, description="是否按问题中的省份、年份、期号、栏目调整次序")
     reranker: Literal["features", "off"] = Field("features", description="重排：features 或 off")
     ranker: dict[str, float] = Field(description="重排各特征的权重，由 weice eval fit 在开发集上学出")
+    sentence_ranker: dict[str, float] = Field(description="挑句子各特征的权重，同上")
 
     # Answering
     evidence_tokens: int = Field(600, ge=100, description="送入大模型的资料上限（token）")

@@ -187,6 +187,18 @@ class App:
         model = s.llm_model or (preset.model if preset else "")
         return EndpointGenerator(base_url, s.llm_api_key.get_secret_value(), model, s.llm_timeout_s)
 
+    def judge(self) -> EndpointGenerator:
+        """What gives a second opinion on evaluated answers. Raises `UsageError` where none is set."""
+        from rag.llm.endpoint import EndpointGenerator
+
+        s = self.settings
+        if missing := [name for name in ("judge_base_url", "judge_model") if not getattr(s, name)]:
+            raise UsageError(
+                f"没有设置裁判模型：缺 {'、'.join(missing)}",
+                "请在 weice.toml 里写上（任何 OpenAI 兼容接口），密钥用环境变量 WEICE_JUDGE_API_KEY",
+            )
+        return EndpointGenerator(s.judge_base_url, s.judge_api_key.get_secret_value(), s.judge_model, s.llm_timeout_s)
+
     def similarity(self, one: str, other: str) -> float:
         """The cosine of two texts' embeddings."""
         vectors = self.embedder.embed([one, other])
@@ -196,6 +208,7 @@ class App:
         """An assistant over the live index, with or without an LLM."""
         from rag.answer.assistant import Assistant, Thresholds
         from rag.answer.citing import Aligner
+        from rag.answer.ranking import SentenceRanker
         from rag.answer.reading import EvidenceReader
         from rag.answer.relevance import Relevance
 
@@ -206,9 +219,10 @@ class App:
         aligner = Aligner(
             self.words.tokens, self.index.idf, self.similarity, carried=limits.carried, full=limits.full
         )
+        ranker = SentenceRanker(self.words, self.index.idf, aligner, s.sentence_ranker)
         return Assistant(
             self.retriever,
-            EvidenceReader(self.words, self.index.idf, aligner, budget=s.evidence_tokens),
+            EvidenceReader(ranker, aligner, budget=s.evidence_tokens),
             aligner,
             Relevance(self.words, self.embedder),
             self.generator if use_llm else None,

@@ -32,12 +32,16 @@ def eval_run(
     folder: Annotated[
         Path | None, typer.Option("--run", metavar="文件夹", help="接着做这一次评测，出错的题会重问")
     ] = None,
+    once: Annotated[
+        bool, typer.Option("--once", metavar="", help="同样的评测已做完就不再做，只补问出错的题（程序有改动时重做）")
+    ] = False,
+    with_report: Annotated[bool, typer.Option("--report", metavar="", help="做完后写网页报告")] = False,
     as_json: Json = False,
 ) -> None:
     """Ask every question, score it, and write a run folder; exit 1 where a question failed."""
     from dataclasses import asdict
 
-    from eval import run
+    from eval import report, run
     from ui import terminal
 
     need_file(dataset, "问题集")
@@ -47,12 +51,15 @@ def eval_run(
     )
     with opened(ctx) as app, terminal.progress_bars() as progress:
         changed = app.with_settings(**parsed) if parsed else app
-        done = run.evaluate(changed, plan, folder=folder, progress=progress)
+        done = run.evaluate(changed, plan, folder=folder, once=once, progress=progress)
+    page = report.write(done.folder) if with_report else None
     if as_json:
         emit({"run": str(done.folder), **asdict(done.summary)})
     else:
         print(run.render(done.summary))
         print(f"本次问了 {done.asked} 题，沿用已有的 {done.kept} 题。结果在 {done.folder}")
+        if page:
+            print(f"报告已写好：{page}")
     if done.errors:
         raise WeiceError(
             f"{len(done.errors)} 题出错，未计入回答的各项指标：{'、'.join(done.errors[:5])}",
@@ -60,7 +67,7 @@ def eval_run(
         )
 
 
-@command(evaluation, "在开发题上学出重排权重，交叉验证；--write 存为默认设置。", "fit")
+@command(evaluation, "在开发题上学出排序的权重，交叉验证；--write 存为默认设置。", "fit")
 def eval_fit(
     ctx: typer.Context,
     datasets: Annotated[
@@ -68,7 +75,7 @@ def eval_fit(
     ] = None,
     write: Annotated[bool, typer.Option("--write", metavar="", help="写进 rag/calibration.toml")] = False,
 ) -> None:
-    """Learn the reranker's weights from development questions and print their figures."""
+    """Learn the rankers' weights from development questions and print their figures."""
     from eval import fitting
     from rag.settings import CALIBRATION, ROOT
     from ui import terminal
@@ -77,10 +84,13 @@ def eval_fit(
     for path in paths:
         need_file(path, "问题集")
     with opened(ctx) as app, terminal.progress_bars() as progress:
-        result = fitting.fit(fitting.ask(app, fitting.development_cases(paths), progress))
-    print(fitting.render(result))
+        asked = fitting.ask(app, fitting.development_cases(paths), progress)
+    for name, of_name in asked.items():
+        result = fitting.fit(name, of_name)
+        print(fitting.render(result))
+        if write:
+            fitting.write(CALIBRATION, result, f"weice eval fit {' '.join(path.name for path in paths)}")
     if write:
-        fitting.write(CALIBRATION, result, f"weice eval fit {' '.join(path.name for path in paths)}")
         print(f"已写进 {CALIBRATION}")
 
 
@@ -112,6 +122,27 @@ def eval_report(
     from eval import report
 
     print(f"报告已写好：{report.write(folder)}")
+
+
+@command(evaluation, "另请一个大模型评判已有的回答（仅供参考，与各项指标分开），可中断后接着做。", "judge")
+def eval_judge(
+    ctx: typer.Context,
+    folder: Annotated[
+        Path, typer.Argument(metavar="评测文件夹", help="其中的题目、标准答案和回答会发给设置 judge_base_url 的接口")
+    ],
+) -> None:
+    """Ask the judge that is set about every answer of a run; exit 1 where it failed at one."""
+    from eval import judge
+    from ui import terminal
+
+    with opened(ctx) as app, terminal.progress_bars() as progress:
+        opinion = judge.judge(app.judge(), folder, progress)
+    print(judge.render(opinion))
+    if opinion.errors:
+        failed = "、".join(one.id for one in opinion.errors[:5])
+        raise WeiceError(
+            f"{len(opinion.errors)} 题没有评成：{failed}（{opinion.errors[0].error}）", "再运行同一命令，只补评这些题"
+        )
 
 
 @command(evaluation, "比较两次评测，逐题列出胜负；明显变差时退出码为 1。", "diff")

@@ -116,6 +116,8 @@ class Assistant:
         self._reader = reader
         self.aligner = aligner
         """What gives sentences their citations; for measurements."""
+        self.ranker = reader.ranker
+        """What orders sentences; for measurements."""
         self._relevance = relevance
         self._generator = generator
         self._index_version = index_version

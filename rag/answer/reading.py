@@ -7,16 +7,15 @@ library's, whatever the question: the same evidence gives a byte-identical promp
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from rag.answer.citing import Aligner, Passage
 from rag.answer.outline import Stretch, stretch_of, stretch_with
-from rag.answer.question import Shape
+from rag.answer.ranking import RankedSentence, SentenceRanker
 from rag.corpus.places import places
 from rag.corpus.sentences import Span
-from rag.corpus.words import Words
 from rag.schema import Chunk, Evidence
 
 TOKENS_PER_CHARACTER = 0.6
@@ -77,29 +76,20 @@ class Reading:
     """Share of the question's word weight that the best sentence and its headings hold."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Ranked:
-    """A sentence, its score, and the share of the question's word weight that it and its headings hold."""
-
-    held: float
-    score: float
-    passage: Passage
-
-
 class EvidenceReader:
     """Picks sentences from retrieved passages. `budget` is in prompt tokens."""
 
-    def __init__(self, words: Words, idf: Callable[[str], float], aligner: Aligner, *, budget: int) -> None:
-        """Take the tokenizer, the word weights and the sentence splitter of the library."""
-        self._words = words
-        self._idf = idf
+    def __init__(self, ranker: SentenceRanker, aligner: Aligner, *, budget: int) -> None:
+        """Take what orders sentences and what splits passages into them."""
+        self.ranker = ranker
+        """What orders sentences."""
         self._aligner = aligner
         self._budget = budget
 
     def read(self, question: str, evidence: Sequence[Evidence]) -> Reading:
         """Return the sentences that answer `question`, within the budget of its kind."""
         kind = kind_of(question)
-        ranked = _of_the_regions(question, self._ranked(question, evidence))
+        ranked = _of_the_regions(question, self.ranker.rank(question, evidence))
         ranked = [row for row in ranked if row.score >= WEAKEST[kind] * ranked[0].score]
         characters = int(self._budget / TOKENS_PER_CHARACTER * SHARE[kind])
         passages = [row.passage for row in ranked]
@@ -108,31 +98,6 @@ class EvidenceReader:
             passages = self._whole(kind, question, evidence, characters) + beside
         chosen = _within(passages, characters)
         return Reading(kind, tuple(chosen), as_text(chosen), max((row.held for row in ranked), default=0.0))
-
-    def _ranked(self, question: str, evidence: Sequence[Evidence], more: Sequence[Passage] = ()) -> list[_Ranked]:
-        """The sentences of the evidence and `more`, best first; headings alone are no evidence."""
-        asked = {word: self._idf(word) for word in self._words.tokens(question)}
-        asked |= {w: self._idf(w) for s in self._words.synonyms(question) for w in self._words.tokens(s)}
-        total = sum(asked.values()) or 1.0
-        best = max((e.score for e in evidence), default=1.0) or 1.0
-        shape = Shape.of(question)
-        rows: list[_Ranked] = []
-        found = [(e.score, e.chunk, self._aligner.passages([e.chunk])) for e in evidence]
-        known = {passage.key for _, _, passages in found for passage in passages}
-        found += [(0.0, Chunk(p.chunk.article, *p.span), [p]) for p in more if p.key not in known]
-        for score_found, chunk, passages in found:
-            context = frozenset(self._words.tokens(chunk.context))
-            nearby = frozenset(self._words.tokens(chunk.text)) | context
-            for passage in passages:
-                if passage.is_heading:
-                    continue
-                own, held, near = (
-                    sum(weight for word, weight in asked.items() if word in words) / total
-                    for words in (passage.words, passage.words | context, nearby)
-                )
-                score = 0.5 * score_found / best + own + held + near + 0.3 * shape.fits(passage.text)
-                rows.append(_Ranked(held, score, passage))
-        return sorted(rows, key=lambda row: -row.score)
 
     def _whole(self, kind: Kind, question: str, evidence: Sequence[Evidence], characters: int) -> list[Passage]:
         """What a list or a summary is made of: the stretch that it is about, whole or as its skeleton."""
@@ -153,12 +118,12 @@ class EvidenceReader:
     ) -> list[Passage]:
         """The headings of a stretch that is too long, and then its sentences in the order of their worth."""
         heads = {child.start for child in stretch.children}
-        scores = {row.passage.key: row.score for row in self._ranked(question, evidence, passages)}
+        scores = {row.passage.key: row.score for row in self.ranker.rank(question, evidence, passages)}
         ordered = sorted(passages, key=lambda p: -scores.get(p.key, 0.0))
         return [p for p in passages if p.span[0] in heads] + [p for p in ordered if not p.is_heading]
 
 
-def _of_the_regions(question: str, ranked: list[_Ranked]) -> list[_Ranked]:
+def _of_the_regions(question: str, ranked: list[RankedSentence]) -> list[RankedSentence]:
     """Leave out what stands under another region's heading than the question names, where anything else is left."""
     named = set(places(question))
     if not named:

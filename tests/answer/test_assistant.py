@@ -10,7 +10,7 @@ import pytest
 from rag.answer.assistant import REFUSAL, Assistant, Thresholds
 from rag.answer.citing import Aligner
 from rag.answer.events import EvidenceFound, Finished, Redraft, Stage, Token
-from rag.answer.ranking import FeatureReranker
+from rag.answer.ranking import FeatureReranker, SentenceRanker
 from rag.answer.reading import EvidenceReader
 from rag.answer.relevance import Relevance
 from rag.answer.retrieval import HybridRetriever
@@ -41,7 +41,8 @@ def ask(tmp_path: Path) -> Callable[[Generator | None], Assistant]:
         retriever = HybridRetriever(
             index, HashingEmbedder(), words, reranker=FeatureReranker(words, index.idf, load_settings().ranker)
         )
-        reader = EvidenceReader(words, index.idf, aligner, budget=600)
+        ranker = SentenceRanker(words, index.idf, aligner, load_settings().sentence_ranker)
+        reader = EvidenceReader(ranker, aligner, budget=600)
         relevance = Relevance(words, HashingEmbedder())
         return Assistant(
             retriever,

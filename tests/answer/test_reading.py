@@ -5,13 +5,17 @@ from __future__ import annotations
 import pytest
 
 from rag.answer.citing import Aligner
+from rag.answer.ranking import SentenceRanker
 from rag.answer.reading import EvidenceReader, Kind, around, kind_of
 from rag.corpus.words import Words
 from rag.schema import Chunk, Evidence
+from rag.settings import load as load_settings
 from tests.builders import article, whole
 
 WORDS = Words()
-READER = EvidenceReader(WORDS, lambda _: 1.0, Aligner(WORDS.tokens, lambda _: 1.0, lambda *_: 0.0), budget=600)
+ALIGNER = Aligner(WORDS.tokens, lambda _: 1.0, lambda *_: 0.0)
+RANKER = SentenceRanker(WORDS, lambda _: 1.0, ALIGNER, load_settings().sentence_ranker)
+READER = EvidenceReader(RANKER, ALIGNER, budget=600)
 
 
 @pytest.mark.parametrize(

@@ -8,33 +8,24 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from eval.cases import Case, Source
-from eval.fitting import Asked, Candidates, development_cases, fit, render
+from eval.fitting import HELD_OUT, Candidates, development_cases, fit, render
 from rag.answer.ranking import FEATURES
 from rag.errors import UsageError
-from rag.schema import Chunk, Evidence
-from tests.builders import article
-
-RIGHT, WRONG = "厦门2000余家机构接入。", "湖南种植485万亩。"
-OF = article(RIGHT + WRONG)
 
 
-def asked(n: int) -> Asked:
+def asked() -> tuple[Candidates, ...]:
     """A question whose evidence the fused score puts last, and the chunk feature first."""
-    case = Case(f"q{n}", "factoid", "厦门多少家", (), (("2000",),), (), (Source("a.txt", OF.title, RIGHT),), True)
-    chunks = (Chunk(OF, len(RIGHT), len(OF.text)), Chunk(OF, 0, len(RIGHT)))
     features = np.zeros((2, len(FEATURES)), np.float32)
     features[:, FEATURES.index("fused")] = (1.0, 0.5)
     features[:, FEATURES.index("chunk")] = (0.0, 0.6)
-    search = Candidates(tuple(Evidence(c, 1.0) for c in chunks), features, np.array([False, True]))
-    return Asked(case, (search,))
+    return (Candidates(features, np.array([False, True])),)
 
 
 def dataset(folder: Path, *splits: str | None) -> Path:
     rows = [
         {"id": f"q{n}", "type": "factoid", "question": "厦门多少家", "history": [],
          "must": [["2000"]], "must_not": [],
-         "sources": [{"file": "a.txt", "article": "甲", "quote": RIGHT}], "answerable": True}
+         "sources": [{"file": "a.txt", "article": "甲", "quote": "厦门2000余家机构接入。"}], "answerable": True}
         | ({"split": split} if split else {})
         for n, split in enumerate(splits)
     ]  # fmt: skip
@@ -44,11 +35,11 @@ def dataset(folder: Path, *splits: str | None) -> Path:
 
 
 def test_what_tells_evidence_apart_gains_weight_and_unseen_questions_profit() -> None:
-    result = fit([asked(n) for n in range(16)])
-    assert result.figures["融合，不重排"][0] == 0.0
-    assert result.figures["学得权重，交叉验证"][0] == 1.0
+    result = fit("ranker", [asked()] * 16)
+    assert result.figures["第一个特征"][0] == 0.0
+    assert result.figures[HELD_OUT][0] == 1.0
     assert result.weights["chunk"] > 0.3
-    assert "学得权重" in render(result)
+    assert "重排段落（16 题）" in render(result)
 
 
 def test_of_a_split_dataset_only_the_development_questions_are_learned_from(tmp_path: Path) -> None:
