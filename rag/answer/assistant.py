@@ -155,7 +155,8 @@ class Assistant:
         try:
             told = []
             for part in asking:
-                told.append((yield from self._told(part, self._generator, clock)))  # noqa: PERF401  # it yields
+                of_part = yield from self._told(part, self._generator, clock)
+                told.append(replace(of_part, missing=_of(part, of_part.missing)) if len(asking) > 1 else of_part)
         except GenerationError as error:
             reason = f"大模型没有作答（{error}），以下为原文摘录"
             yield Finished(self._quoted(draft, answerable, clock, reason))
@@ -285,6 +286,11 @@ def _standing(aligned: Sequence[Aligned]) -> tuple[bool, int]:
     """How well a draft stands: wholly, and with how many sentences."""
     standing = sum(a.support is not Support.NONE for a in aligned)
     return bool(standing) and standing == len(aligned), standing
+
+
+def _of(part: Part, missing: str | None) -> str | None:
+    """What one of several questions lacks, with the question."""
+    return f"“{part.question}”：{missing}" if missing else None
 
 
 def _unsaid(lacks: Sequence[str]) -> str | None:

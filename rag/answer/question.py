@@ -175,7 +175,7 @@ def standalone(question: str, history: Sequence[Turn] = ()) -> str:
     """Return `question` so that it can be understood without `history`, by rule.
 
     那海南呢 puts Hainan into the previous question, 和云南比呢 sets Yunnan beside its place, a pronoun gets the
-    previous question's subject, and what else leans on it is put behind it. Other questions stay as they are.
+    previous question's subject, and what else leans on it has it put behind it. Other questions stay as they are.
     """
     if not history:
         return question
@@ -204,8 +204,16 @@ def _stands_alone(question: str) -> bool:
     return bool(places(question) or _ENTITY.search(question)) or len(question) >= _SHORT + 5
 
 
+_FOLLOWS = "（接着“"
+
+
 def _join(previous: str, question: str) -> str:
-    return f"{previous.rstrip(_TAIL)}，{question}" if previous else question
+    """The new question, and behind it what it follows: it alone is to be answered."""
+    if not previous:
+        return question
+    last, _, before = previous.partition(_FOLLOWS)
+    earlier = f"“{before.removesuffix('问）')}" if before else ""
+    return f"{question.rstrip(_TAIL)}{_FOLLOWS}{last.rstrip(_TAIL)}”{earlier}问）"
 
 
 def _beside(previous: str, other: str, question: str) -> str:

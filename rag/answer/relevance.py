@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 
@@ -25,7 +26,7 @@ SAME = 0.85
 """Cosine of question and cited sentence from which no word needs to be alike."""
 
 _COUNT = re.compile(
-    r"(?:多少|几)(?P<unit>人次|[万亿]*元|[个家条项亩间张人名位种所例件座台套只支次份天年月成倍岁钱分])?|(?:比例|占比|率)(?:是|为|达|有)"
+    r"(?P<percent>百分之(?:几|多少))|(?:多少|几)(?P<unit>人次|[万亿]*元|[个家条项亩间张人名位种所例件座台套只支次份天年月成倍岁钱分])?|(?:比例|占比|率)(?:是|为|达|有)"
 )
 _PERSON, _PLACE, _THING = frozenset("人名位"), frozenset("家所个"), frozenset("项个条种")
 _UNITS = (
@@ -39,6 +40,10 @@ _UNITS = (
 _MEASURES = frozenset("类批处个家条项亩间张人名位元种所例件座台套只支次份天日年月成倍岁分页期") | {"人次"}
 """What stands behind a number and is none of these (553.99万参保人) is the thing itself."""
 _ASKING = re.compile(r"多少|几|谁|什么|啥|哪|怎|如何|(?:比例|占比|率)(?:是|为|达|有)")
+_NAME = re.compile(
+    r"哪(?:一|几|[一二三四五六七八九十]|些)?[个家所座]?(?P<kind>城市|医院|出版社|大学|学校|研究院|研究所|学会|协会|银行)"
+)
+"""A question for names of a kind that stands in the names themselves, but for cities."""
 _CLAUSE_END = re.compile(r"[，。？！,?!；;]")
 
 
@@ -53,7 +58,7 @@ class Relevance:
     def lacks(self, question: str, aligned: Sequence[Aligned]) -> tuple[str, ...]:
         """Return what `question` names that the cited text does not speak of; nothing where it answers."""
         passages = [p for item in aligned for p in item.passages]
-        missing = self._places(question, passages) + self._terms(question, passages)
+        missing = self._places(question, passages) + self._terms(question, passages) + _named(question, aligned)
         single = kind_of(question) is Kind.FACT and len(_ASKING.findall(question)) == 1
         count = _COUNT.search(question) if single else None
         if not missing and count:
@@ -65,7 +70,8 @@ class Relevance:
         if not any(all_quantities(item.text) for item in aligned):
             return [f"“{count.group()}”"]
         holders = [(item, p) for item in aligned for p in item.passages if _shared(item, p)]
-        fitting = [p for item, p in holders if _fits(count.group("unit"), item, p)]
+        fits = _states_a_share if count.group("percent") else partial(_fits, count.group("unit"))
+        fitting = [p for item, p in holders if fits(item, p)]
         if not fitting:
             return [f"“{count.group()}”"]
         thing = self._counted(question, count)
@@ -115,6 +121,17 @@ class Relevance:
         return bool(np.max(vectors[0] @ vectors[1:].T) >= SAME)
 
 
+def _named(question: str, aligned: Sequence[Aligned]) -> list[str]:
+    """The kind of thing whose name is asked for (哪家医院), where neither answer nor cited sentence names one."""
+    texts = [text for item in aligned for text in (item.text, *(p.text for p in item.passages))]
+    asked = [match.group("kind") for match in _NAME.finditer(question)]
+    return [kind for kind in asked if not any(_names_one(kind, text) for text in texts)]
+
+
+def _names_one(kind: str, text: str) -> bool:
+    return bool(cities(text) or places(text)) if kind == "城市" else kind in text
+
+
 def one_side_is_told(question: str, lacks: Sequence[str]) -> bool:
     """Whether what is lacking is one side only of the places that the question compares."""
     named = {*places(question), *cities(question)}
@@ -135,6 +152,12 @@ def _fits(unit: str | None, item: Aligned, passage: Passage) -> bool:
     said = {q.value for q in all_quantities(item.text)}
     measures = [_measure(passage.text, q) for q in all_quantities(passage.text) if q.value in said]
     return any(measure in wanted or measure not in _MEASURES for measure in measures)
+
+
+def _states_a_share(item: Aligned, passage: Passage) -> bool:
+    """Whether one of the shared numbers is a percentage."""
+    said = {q.value for q in all_quantities(item.text)}
+    return any(q.kind == "percent" and q.value in said for q in all_quantities(passage.text))
 
 
 def _measure(text: str, quantity: Quantity) -> str:

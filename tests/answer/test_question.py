@@ -59,9 +59,12 @@ def test_a_follow_up_is_made_standalone(asked: str, history: tuple[Turn, ...], a
 
 
 def test_an_ellipsis_takes_the_previous_question_along() -> None:
-    joined = standalone("具体是哪几家", (SICHUAN,))
-    assert "四川" in joined
-    assert "具体是哪几家" in joined
+    assert standalone("具体是哪几家？", (SICHUAN,)) == "具体是哪几家（接着“四川今年中医药抓哪几件事”问）"
+
+
+def test_a_chain_of_follow_ups_keeps_each_question_once() -> None:
+    chain = (SICHUAN, Turn("具体是哪几家？", "…"))
+    assert standalone("各投多少", chain) == "各投多少（接着“具体是哪几家”“四川今年中医药抓哪几件事”问）"
 
 
 def test_what_a_question_names_is_read() -> None:
@@ -80,7 +83,10 @@ def test_what_a_question_names_is_read() -> None:
             ("检查互认，北京盖住多少门诊", "检查互认，山东有多少家医院"),
         ),
         ("上海要建什么样的医院？医联体是什么模式", ("上海要建什么样的医院？", "上海医联体是什么模式")),
-        ("英国CCG是哪年成立的？哪年又被ICB换掉", ("英国CCG是哪年成立的？", "英国CCG是哪年成立的，哪年又被ICB换掉")),
+        (
+            "英国CCG是哪年成立的？哪年又被ICB换掉",
+            ("英国CCG是哪年成立的？", "哪年又被ICB换掉（接着“英国CCG是哪年成立的”问）"),
+        ),
         ("河北和湖南落实几项？各是多少", ("河北和湖南落实几项？各是多少",)),
         ("有几例已经出院了？占多少", ("有几例已经出院了？占多少",)),
         ("支出增速2022年和2023年差多少", ("支出增速2022年是多少", "支出增速2023年是多少")),
