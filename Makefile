@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: serve ask test check models index clean
+.PHONY: serve ask eval test check models index clean
 .DEFAULT_GOAL := serve
 
 serve: $(VENV)/.ready ## 打开网页 http://127.0.0.1:7860
@@ -16,6 +16,13 @@ ask: $(VENV)/.ready ## 在终端问一个问题：make ask Q="…"
 	@$(BIN)/weice models pull >/dev/null
 	@$(BIN)/weice index --quiet || true
 	@$(BIN)/weice ask "$(Q)"
+
+eval: $(VENV)/.ready ## 在标准题上评测，dev 与 test 各写一份网页报告；中断后再运行会接着做
+	@$(BIN)/weice models pull
+	@$(BIN)/weice index --quiet || true
+	@failed=; for split in dev test; do \
+	  $(BIN)/weice eval run eval/datasets/newsletters.jsonl --split $$split --once --report || failed=1; \
+	done; test -z "$$failed"
 
 test: $(VENV)/.ready-dev ## 全部测试
 	@$(BIN)/weice models pull

@@ -185,17 +185,6 @@ def tone_of(row: Effect) -> str:
     return {1: "good", -1: "bad", 0: "same"}[sign * row.better]
 
 
-def wilson(hits: int, n: int) -> tuple[float, float]:
-    """The 95 % interval of a share of `n` (Wilson 1927, JASA 22): honest for few questions; 0 to 1 for none."""
-    if not n:
-        return (0.0, 1.0)
-    z = 1.959964
-    share, spread = hits / n, z * z / n
-    middle = (share + spread / 2) / (1 + spread)
-    half = z / (1 + spread) * math.sqrt(share * (1 - share) / n + spread / n / 4)
-    return (max(0.0, middle - half), min(1.0, middle + half))
-
-
 def page(title: str, body: str, script: str = "") -> str:
     """A whole page that needs nothing else: style and `script` stand inside, everything else is refused."""
     policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"

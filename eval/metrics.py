@@ -270,12 +270,28 @@ def answer_scores(
 
 
 def interval(values: Sequence[float], *, rounds: int = 2000, seed: int = 0) -> tuple[float, float]:
-    """Return the 95 % percentile bootstrap interval of the mean (Efron and Tibshirani 1993, chapter 13)."""
+    """Return the 95 % percentile bootstrap interval of the mean (Efron and Tibshirani 1993, chapter 13).
+
+    Where all values are 0 or all are 1 every draw is the same, however few there are: there it is Wilson's interval.
+    """
     if not values:
         return (0.0, 0.0)
+    if set(values) in ({0.0}, {1.0}):
+        return wilson(int(sum(values)), len(values))
     draws = np.random.default_rng(seed).choice(np.asarray(values, dtype=float), size=(rounds, len(values)))
     low, high = np.percentile(draws.mean(axis=1), [2.5, 97.5])
     return (float(low), float(high))
+
+
+def wilson(hits: int, n: int) -> tuple[float, float]:
+    """The 95 % interval of a share of `n` (Wilson 1927, JASA 22): honest for few questions; 0 to 1 for none."""
+    if not n:
+        return (0.0, 1.0)
+    z = 1.959964
+    share, spread = hits / n, z * z / n
+    middle = (share + spread / 2) / (1 + spread)
+    half = z / (1 + spread) * math.sqrt(share * (1 - share) / n + spread / n / 4)
+    return (max(0.0, middle - half), min(1.0, middle + half))
 
 
 def estimates(scores: Sequence[Mapping[str, Score]]) -> dict[str, Estimate]:

@@ -16,9 +16,9 @@ from urllib.parse import quote as url_quote
 
 import numpy as np
 
-from eval import charts
+from eval import charts, judge
 from eval.cases import Source, file_name, letters
-from eval.metrics import HIT_AT, holds, percentiles, said
+from eval.metrics import HIT_AT, holds, percentiles, said, wilson
 from eval.names import LEGS, METRICS, OUTCOMES, TIMES, VERDICTS, metric, type_label, type_order
 from eval.runs import Given, Info, Row, Run, Summary, Value, Values, read_run, seconds_of
 from rag.errors import StorageError
@@ -27,6 +27,10 @@ _MACHINE = MappingProxyType(
     {"cpu": "处理器", "cores": "核数", "memory_gb": "内存 GB", "platform": "系统", "python": "Python"}
 )
 _HEADLINES = ("fully_correct", "false_answer", "false_refusal", "key_facts", "evidence_hit@5", "citation_precision")
+
+_CORRECT = (("错误", "wrong"), ("部分正确", "part"), ("正确", "right"))
+_FAITHFUL = (("缺依据", "part"), ("有依据", "right"))
+"""What a judge's points are called and how they look."""
 
 
 def write(run: Path) -> Path:
@@ -78,7 +82,7 @@ def _body(run: Run) -> str:
         banners(run),
     ]
     if run.rows:
-        parts += [_headline(run), _plots(run), _tables(run.summary)]
+        parts += [_headline(run), _plots(run), _tables(run.summary), _judged(run)]
     return "".join([*parts, _about(run), _questions(run.rows) if run.rows else ""])
 
 
@@ -103,8 +107,8 @@ def _headline(run: Run) -> str:
             cards.append(_figure(metric(name).label, _percent(value.value), span, f"{value.n} 题"))
     if total := run.summary.latency.get("total_s"):
         cards.append(_figure("每题用时（中位）", f"{total['p50']:.1f} 秒", f"p95 {total['p95']:.1f} 秒"))
-    note = '<p class="soft"><small>区间为 95% 置信区间（自助抽样）；不到 10 题的只供参考。</small></p>'
-    return f'<div class="figures">{"".join(cards)}</div>{note}'
+    how = "区间为 95% 置信区间（自助抽样；全是 0% 或 100% 时用 Wilson 区间）；不到 10 题的只供参考。"
+    return f'<div class="figures">{"".join(cards)}</div><p class="soft"><small>{how}</small></p>'
 
 
 def _percent(share: float | None) -> str:
@@ -174,7 +178,7 @@ def _groups(points: Sequence[tuple[float, bool]], most: int = 5) -> tuple[charts
     for number in np.unique(group):
         members = [point for point, at in zip(points, group, strict=True) if at == number]
         hits, n = sum(right for _, right in members), len(members)
-        dots.append(charts.Dot(sum(x for x, _ in members) / n, hits / n, *charts.wilson(hits, n), n))
+        dots.append(charts.Dot(sum(x for x, _ in members) / n, hits / n, *wilson(hits, n), n))
     return tuple(dots)
 
 
@@ -253,6 +257,37 @@ def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     )
     body = "".join(f"<tr>{line}</tr>" for line in lines)
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _judged(run: Run) -> str:
+    """What an LLM judge thinks, marked as no measure; empty where none was asked."""
+    if not (run.folder / judge.FILE).exists():
+        return ""
+    answered = {row.id for row in run.rows if row.answer and not row.error}
+    said = [one for one in judge.read(run.folder) if one.id in answered]
+    failed = sum(one.error is not None for one in said)
+    facts = [f"裁判：{said[0].model}"] if said else []
+    facts += [f"评了 {len(said) - failed} 题，共 {len(answered)} 题有回答"]
+    facts += [f"{failed} 题没有评成"] if failed else []
+    cards = []
+    for name, e in judge.scores(said).items():
+        span = f"{_percent(e['low'])} – {_percent(e['high'])}"
+        cards.append(_figure(judge.LABELS[name], _percent(e["value"]), span, f"{e['n']} 题"))
+    items = "".join(f"<li>{link(one.id)} {_judgement(one)}</li>" for one in said)
+    return (
+        "<h2>大模型评判（仅供参考，与上面的指标分开）</h2>"
+        f'<p class="soft">{escape(" · ".join(facts))}</p><div class="figures">{"".join(cards)}</div>'
+        f'<details class="more"><summary>逐题评判（{len(said)} 题）</summary><ul class="plain">{items}</ul></details>'
+    )
+
+
+def _judgement(one: judge.Judgement) -> str:
+    if one.correct is None or one.faithful is None:
+        return f'<span class="no">没有评成：{escape(one.error or "")}</span>'
+    tags = " ".join(
+        f'<span class="tag {look}">{text}</span>' for text, look in (_CORRECT[one.correct], _FAITHFUL[one.faithful])
+    )
+    return f"{tags} {escape(one.reason)}"
 
 
 def _about(run: Run) -> str:

@@ -16,17 +16,16 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
 
-from filelock import FileLock, Timeout
 from pydantic import ValidationError
 from rich.table import Table
 
 from eval.cases import Case, Split, check_library, load, select
+from eval.journal import append, dumps, locked, swap
 from eval.metrics import (
     ANSWER_SCORES,
     HIT_AT,
@@ -44,7 +43,7 @@ from eval.names import METRICS, TIMES, type_label
 from eval.retrieval import as_text
 from eval.runs import Row, Summary, read_row, summarise
 from eval.selftest import prove
-from rag.errors import GenerationError, SettingsError, StorageError, UsageError, WeiceError
+from rag.errors import GenerationError, SettingsError, UsageError, WeiceError
 from rag.ports import Generator
 from rag.records import Record, answer_record
 from rag.schema import Message
@@ -69,7 +68,9 @@ LEGS: Mapping[str, Mapping[str, object]] = MappingProxyType(
 """The settings that leave a part of retrieval out: each leg alone, all but reranking, the whole as it is set."""
 
 _DEPTH = max(*HIT_AT, *RECALL_AT)
-_KEPT_APART = ("data_dir", "models_dir", "library", "lexicon", "embedding_model", "llm_api_key", "host", "port")
+_UNTOLD = ("llm_api_key", "judge_base_url", "judge_model", "judge_api_key")
+"""Settings that `run.json` leaves out: they are secret or shape no run."""
+_KEPT_APART = ("data_dir", "models_dir", "library", "lexicon", "embedding_model", "host", "port", *_UNTOLD)
 """Settings that a run can not change: they call for another index, are secret, or do not matter here."""
 _IDENTITY = ("dataset_sha256", "split", "limit", "only", "settings", "model", "index_version", "git_commit")
 """What two runs must share for one to go on with the other's rows."""
@@ -121,13 +122,15 @@ def evaluate(
     plan: Plan,
     *,
     folder: Path | None = None,
+    once: bool = False,
     progress: Progress = lambda *_: None,
     scorers: Mapping[str, Scorer] = ANSWER_SCORES,
 ) -> Outcome:
     """Prove the measures, ask what has no row yet, and write the summary.
 
-    A run of the same questions and settings that was interrupted is gone on with; `folder` names one. Questions that
-    failed in it are asked again. Raises `UsageError` on a wrong dataset, `WeiceError` where the self-test fails.
+    A run of the same questions and settings that was interrupted is gone on with, with `once` also one that came to
+    its end; `folder` names one. Questions that failed in it are asked again. Raises `UsageError` on a wrong dataset,
+    `WeiceError` where the self-test fails.
     """
     cases = select(load(plan.dataset), plan.split, plan.limit)
     if plan.only == "retrieval" and not any(case.answerable for case in cases):
@@ -136,8 +139,8 @@ def evaluate(
     check_library(plan.dataset, cases, app.index.articles)
     interview = _Interview(app, plan.only, scorers)
     about = _about(app, plan, interview.model)
-    journal = _Journal(_run_folder(app.settings.data_dir / "eval", plan, about, folder))
-    with journal.locked():
+    journal = _Journal(_run_folder(app.settings.data_dir / "eval", plan, about, folder, once=once))
+    with locked(journal.folder / "run.lock"):
         journal.begin(about)
         rows = journal.rows()
         kept = sum(case.id in rows for case in cases)
@@ -243,7 +246,7 @@ def _about(app: App, plan: Plan, model: str) -> Record:
         "split": plan.split,
         "limit": plan.limit,
         "only": plan.only,
-        "settings": app.settings.model_dump(mode="json", exclude={"llm_api_key"}),
+        "settings": app.settings.model_dump(mode="json", exclude=set(_UNTOLD)),
         "model": model,
         "index_version": app.index.version,
         "git_commit": _git_commit(),
@@ -253,8 +256,11 @@ def _about(app: App, plan: Plan, model: str) -> Record:
     }
 
 
-def _run_folder(root: Path, plan: Plan, about: Record, given: Path | None) -> Path:
-    """The folder that is given, else that of an interrupted run of the same, else a new one."""
+def _run_folder(root: Path, plan: Plan, about: Record, given: Path | None, *, once: bool) -> Path:
+    """The folder that is given, else that of an interrupted run of the same, else a new one.
+
+    With `once` a finished run does as well, unless the program was changed since its commit: that may be any program.
+    """
     if given is not None:
         before = _read_about(given)
         if before is None:
@@ -262,9 +268,12 @@ def _run_folder(root: Path, plan: Plan, about: Record, given: Path | None) -> Pa
         if different := _differences(before, about):
             raise UsageError(f"{given.name} 是另一次评测，{different}不同", "请用当时的选项，或去掉 --run 另开一次")
         return given
+    done_will_do = once and not str(about["git_commit"]).endswith("-dirty")
     for found in sorted(root.glob("*/run.json"), reverse=True):
         before = _read_about(found.parent)
-        if before is not None and before.get("finished") is None and not _differences(before, about):
+        if before is None or _differences(before, about):
+            continue
+        if done_will_do or before.get("finished") is None:
             return found.parent
     name = f"{plan.dataset.stem}-{plan.split or 'all'}-{dt.datetime.now().astimezone():%Y%m%d-%H%M%S}"
     names = (name, *(f"{name}-{n}" for n in range(2, 1000)))
@@ -295,67 +304,30 @@ class _Journal:
         self._rows = folder / "rows.jsonl"
         self._about: Record = {}
 
-    @contextmanager
-    def locked(self) -> Iterator[None]:
-        """Hold the folder alone. Raises `StorageError` where another run holds it."""
-        with self._storage_errors():
-            self.folder.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(self.folder / "run.lock", timeout=0)
-        try:
-            lock.acquire()
-        except Timeout as error:
-            raise StorageError(f"另一个评测正在写 {self.folder}", "请等它结束后再运行") from error
-        try:
-            yield
-        finally:
-            lock.release()
-            (self.folder / "run.lock").unlink(missing_ok=True)
-
     def begin(self, about: Record) -> None:
         """Write `run.json`; a run that is gone on with keeps its start."""
         before = _read_about(self.folder) or {}
         self._about = {**about, "started": before.get("started") or about["started"]}
-        self._swap("run.json", _dumps(self._about))
+        swap(self.folder / "run.json", dumps(self._about))
 
     def rows(self) -> dict[str, Row]:
         """The good rows so far by id. A torn line and rows with an error are taken out, to be asked again."""
         lines = self._rows.read_bytes().split(b"\n") if self._rows.exists() else []
         good = {row.id: (row, line) for line in lines if (row := _good(line)) is not None}
         if len(good) != len([line for line in lines if line]) or (lines and lines[-1]):
-            self._swap("rows.jsonl", "".join(f"{line.decode()}\n" for _, line in good.values()))
+            swap(self._rows, "".join(f"{line.decode()}\n" for _, line in good.values()))
         return {id_: row for id_, (row, _) in good.items()}
 
     def append(self, record: Record) -> Row:
         """Write one row through to the disk, and return it as it will be read."""
-        line = _dumps(record)
-        with self._storage_errors(), self._rows.open("a", encoding="utf-8") as file:
-            file.write(line)
-            file.flush()
-            os.fsync(file.fileno())
+        line = dumps(record)
+        append(self._rows, line)
         return read_row(line)
 
     def finish(self, summary: Summary) -> None:
         """Write the summary and call the run finished."""
-        self._swap("summary.json", _dumps(asdict(summary)))
-        self._swap("run.json", _dumps({**self._about, "finished": _now()}))
-
-    def _swap(self, name: str, text: str) -> None:
-        beside = self.folder / f"{name}.new"
-        with self._storage_errors():
-            with beside.open("w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-            beside.replace(self.folder / name)
-
-    @contextmanager
-    def _storage_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except OSError as error:
-            raise StorageError(
-                f"写不进 {self.folder}（{error.strerror}）", "已答的题都在，处理好磁盘后再运行同一命令即可继续"
-            ) from error
+        swap(self.folder / "summary.json", dumps(asdict(summary)))
+        swap(self.folder / "run.json", dumps({**self._about, "finished": _now()}))
 
 
 def _good(line: bytes) -> Row | None:
@@ -364,10 +336,6 @@ def _good(line: bytes) -> Row | None:
     except ValidationError:
         return None
     return None if row.error else row
-
-
-def _dumps(record: Record) -> str:
-    return json.dumps(record, ensure_ascii=False) + "\n"
 
 
 def _now() -> str:

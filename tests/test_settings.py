@@ -28,8 +28,9 @@ def test_relative_paths_start_at_the_project() -> None:
     assert settings.load().library[0] == settings.ROOT / "seeds"
 
 
-def test_the_key_of_an_endpoint_is_never_printed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("WEICE_LLM_API_KEY", "sk-secret")
+@pytest.mark.parametrize("name", ["WEICE_LLM_API_KEY", "WEICE_JUDGE_API_KEY"])
+def test_the_key_of_an_endpoint_is_never_printed(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setenv(name, "sk-secret")
     assert "sk-secret" not in repr(settings.load())
     assert "sk-secret" not in settings.load().model_dump_json()
 

@@ -22,6 +22,7 @@ from eval.metrics import (
     rank_of_article,
     rank_of_source,
     said,
+    wilson,
 )
 from eval.retrieval import measure_retrieval, render
 from rag.errors import UsageError
@@ -69,14 +70,27 @@ def test_hit_and_reciprocal_rank_of_four_ranks() -> None:
     assert hit([], 5) == mrr([]) == 0.0
 
 
-def test_the_interval_holds_the_mean_repeats_itself_and_closes_where_nothing_varies() -> None:
+def test_the_interval_holds_the_mean_and_repeats_itself() -> None:
     values = [1.0] * 30 + [0.0] * 10
     low, high = interval(values)
     # Normal approximation: 0.75 ± 1.96 * sqrt(0.75 * 0.25 / 40) = 0.616 to 0.884
     assert low == pytest.approx(0.616, abs=0.04)
     assert high == pytest.approx(0.884, abs=0.04)
     assert interval(values) == (low, high)
-    assert interval([1.0, 1.0]) == (1.0, 1.0)
+
+
+def test_a_rate_of_none_or_all_hits_is_as_sure_as_it_has_questions() -> None:
+    # Wilson for k = 0 or n is z²/(n + z²) wide, z² = 3.8415: 2 of 2 from 2/5.8415, 10 of 10 from 10/13.8415.
+    assert list(interval([1.0, 1.0])) == pytest.approx([0.3424, 1.0], abs=1e-4)
+    assert list(interval([1.0] * 10)) == pytest.approx([0.7225, 1.0], abs=1e-4)
+    assert list(interval([0.0] * 10)) == pytest.approx([0.0, 0.2775], abs=1e-4)
+    assert interval([0.5] * 10) == (0.5, 0.5)  # no rate of hits: nothing varies
+    assert interval([]) == (0.0, 0.0)
+
+
+def test_the_wilson_interval_is_that_of_the_textbook() -> None:
+    assert list(wilson(8, 10)) == pytest.approx([0.490, 0.943], abs=1e-3)
+    assert wilson(0, 0) == (0.0, 1.0)
 
 
 PASSAGES = {

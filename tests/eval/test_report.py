@@ -237,12 +237,6 @@ def test_only_an_interval_without_zero_is_coloured(low: float, high: float, bett
     assert charts.tone_of(charts.Effect("差", (low + high) / 2, low, high, better)) == tone
 
 
-def test_the_wilson_interval_is_that_of_the_textbook() -> None:
-    assert list(charts.wilson(8, 10)) == pytest.approx([0.490, 0.943], abs=1e-3)
-    assert list(charts.wilson(0, 10)) == pytest.approx([0.0, 0.278], abs=1e-3)
-    assert charts.wilson(0, 0) == (0.0, 1.0)
-
-
 # --- in a real browser -----------------------------------------------------------------------------------------
 
 

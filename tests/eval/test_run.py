@@ -154,8 +154,10 @@ def test_a_run_writes_a_row_a_question_and_figures_that_can_be_counted_by_hand(a
     summary = json.loads((done.folder / "summary.json").read_text(encoding="utf-8"))
     assert summary == asdict(done.summary)
     assert (summary["n"], summary["errors"]) == (7, 0)
-    assert summary["overall"]["fully_correct"] == {"value": 1.0, "low": 1.0, "high": 1.0, "n": 6}
-    assert summary["overall"]["false_answer"] == {"value": 0.0, "low": 0.0, "high": 0.0, "n": 1}
+    # Wilson: 6 of 6 from 6/9.8415, 0 of 1 to 3.8415/4.8415
+    right, wrong = (list(summary["overall"][name].values()) for name in ("fully_correct", "false_answer"))
+    assert right == pytest.approx([1.0, 0.6097, 1.0, 6], abs=1e-4)
+    assert wrong == pytest.approx([0.0, 0.0, 0.7935, 1], abs=1e-4)
     assert summary["overall"]["refused"]["value"] == pytest.approx(1 / 7)
     assert summary["by_type"]["unanswerable"]["refused"]["value"] == 1.0
     assert summary["by_article"]["海南手术室"]["key_facts"]["n"] == 1
@@ -170,7 +172,7 @@ def test_run_json_tells_what_was_run_and_hides_the_key(home: Path, app: SmallApp
     assert (told["split"], told["limit"], told["only"], told["model"]) == ("dev", 2, None, "writer")
     assert told["index_version"] == app.index.version
     assert told["settings"]["passages"] == 8
-    assert "llm_api_key" not in told["settings"]
+    assert not {"llm_api_key", "judge_api_key", "judge_base_url", "judge_model"} & set(told["settings"])
     assert len(told["dataset_sha256"]) == 64
     assert set(told["machine"]) == {"cpu", "cores", "memory_gb", "platform", "python"}
     assert told["started"] <= told["finished"]
@@ -262,6 +264,48 @@ def test_a_finished_run_and_one_of_other_questions_or_settings_are_left_alone(ap
     finished = run_set(app, home)
     assert finished.folder == folder
     assert run_set(app, home).folder != folder
+
+
+@pytest.fixture
+def commit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Lets the program's commit be the one that is told, by a git of its own."""
+    if not (ROOT / ".git").exists():
+        pytest.skip("no git checkout: there is no commit to tell")
+    git = tmp_path / "bin" / "git"
+    git.parent.mkdir()
+    monkeypatch.setenv("PATH", f"{git.parent}{os.pathsep}{os.environ['PATH']}")
+
+    def tell(name: str) -> None:
+        git.write_text(f"#!/bin/sh\necho {name}\n", encoding="utf-8")
+        git.chmod(0o755)
+
+    return tell
+
+
+def test_what_is_to_be_run_once_is_not_run_again_but_for_its_failed_questions(
+    home: Path, commit: Callable[[str], None]
+) -> None:
+    commit("0123abc")
+    first = run_set(small_app(home, down_for="海南"), home, once=True)
+    app = small_app(home)
+    app.settings.data_dir.joinpath("asked.log").unlink()
+    again = run_set(app, home, once=True)
+    assert (again.folder, again.kept, app.asked) == (first.folder, 5, ["海南"])
+    third = run_set(app, home, once=True)
+    assert (third.folder, third.asked, third.errors) == (first.folder, 0, ())
+    assert run_set(app, home).folder != first.folder
+    commit("4567def")
+    assert run_set(app, home, once=True).asked == 6
+
+
+def test_a_program_that_was_changed_since_its_commit_is_run_again(
+    app: SmallApp, home: Path, commit: Callable[[str], None]
+) -> None:
+    commit("0123abc-dirty")
+    first = run_set(app, home, once=True)
+    assert run_set(app, home, once=True).folder != first.folder
+    folder = interrupted(app, home, "")
+    assert run_set(app, home, once=True).folder == folder
 
 
 def test_a_failing_endpoint_is_the_error_of_that_question_and_only_it_is_asked_again(home: Path) -> None:
@@ -373,6 +417,7 @@ def test_a_wrong_dataset_is_one_chinese_line_naming_line_and_field(
         (["--set", "reranker=gpu"], "设置 reranker 的值不对"),
         (["--set", "embedding_model=bge"], "设置 embedding_model 不能用 --set 改"),
         (["--set", "llm_api_key=secret"], "设置 llm_api_key 不能用 --set 改"),
+        (["--set", "judge_api_key=secret"], "设置 judge_api_key 不能用 --set 改"),
         (["--split", "train"], "--split 的值不对：train"),
         (["--only", "speed"], "--only 的值不对：speed"),
         (["--limit", "0"], "--limit 的值不对"),
@@ -421,6 +466,17 @@ def test_eval_run_prints_the_figures_in_chinese_and_where_they_are(weice: Weice,
     assert about(runs(home)[0])["settings"]["reranker"] == "off"
 
 
+def test_eval_run_writes_the_report_where_it_is_asked_to_even_after_a_failed_question(
+    weice: Weice, home: Path, app: SmallApp
+) -> None:
+    app.generator = Writer(app.settings.data_dir / "asked.log", down_for="海南")  # type: ignore[assignment]
+    code, out, _ = weice("eval", "run", home / "set.jsonl", "--once", "--report")
+    assert code == 1
+    page = runs(home)[0] / "report.html"
+    assert f"报告已写好：{page}" in out
+    assert "1 题出错" in page.read_text(encoding="utf-8")
+
+
 def test_eval_run_fails_and_says_how_to_go_on_where_a_question_failed(
     weice: Weice, home: Path, app: SmallApp
 ) -> None:
@@ -453,7 +509,7 @@ def test_a_significant_loss_is_exit_code_1(weice: Weice, home: Path, app: SmallA
 
     class Babbler(Writer):
         def generate(self, messages: Sequence[Message], *, max_tokens: int) -> Iterator[str]:  # noqa: ARG002
-            yield "建成数字化手术室。"
+            yield "资料中未找到。"
 
     app.generator = Babbler(app.settings.data_dir / "asked.log")  # type: ignore[assignment]
     bad = Path(json.loads(weice("eval", "run", home / "set.jsonl", "--json")[1])["run"])
@@ -462,7 +518,7 @@ def test_a_significant_loss_is_exit_code_1(weice: Weice, home: Path, app: SmallA
 
 
 def test_the_evaluation_pages_of_the_help_are_chinese(weice: Weice) -> None:
-    for page in ("run", "report", "diff", "gate", "retrieval"):
+    for page in ("run", "report", "judge", "diff", "gate", "retrieval"):
         code, out, _ = weice("eval", page, "--help")
         assert code == 0
         for english in ("Usage", "Options", "Arguments", "default", "required", "TEXT", "PATH"):
