@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from rich.table import Table
 
+from eval.cases import Case
 from eval.fitting import replace_table
 from eval.retrieval import as_text
 from eval.runs import Row, Run
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 KEPT = 0.99
 """Share of the answerable questions and of the right sentences that a threshold must let through."""
+FULL = 0.9
+"""Share of the right sentences that are shown as fully supported."""
 _GRID = np.round(np.arange(0.05, 0.95, 0.05), 2)
 
 
@@ -51,13 +54,17 @@ class Calibration:
     refused_unanswerable: float
     own_carried: float
     foreign_carried: float
-    foreign_full: float
+    own_full: float
     questions: int
     sentences: int
 
 
-def signals(run: Run, assistant: Assistant, progress: Callable[[str, int, int], None]) -> Signals:
+def signals(
+    run: Run, foils: Sequence[Case], assistant: Assistant, progress: Callable[[str, int, int], None]
+) -> Signals:
     """Search for the questions of a run again and align the sentences of its right answers; no LLM is asked.
+
+    `foils` are questions on other matters: the unanswerable ones of a run are near misses, which no threshold sees.
 
     Raises `UsageError` where the run is not one of answered development questions.
     """
@@ -77,11 +84,13 @@ def signals(run: Run, assistant: Assistant, progress: Callable[[str, int, int], 
         other = next(m % len(rows) for m in range(n + 1, n + len(rows)) if _apart(rows[n], rows[m % len(rows)]))
         own += _shares(assistant, rows[n], parts[n])
         foreign += _shares(assistant, rows[n], parts[other])
+    others = [assistant.parts(case.question) for case in foils]
     by_kind = ([(p.reading.coverage, p.nearest) for p in ps] for ps in parts)
     kinds = [(row.answerable, max(pairs)) for row, pairs in zip(rows, by_kind, strict=True)]
     return Signals(
         tuple(pair for answerable, pair in kinds if answerable),
-        tuple(pair for answerable, pair in kinds if not answerable),
+        tuple(pair for answerable, pair in kinds if not answerable)
+        + tuple(max((p.reading.coverage, p.nearest) for p in ps) for ps in others),
         tuple(own),
         tuple(foreign),
     )
@@ -90,21 +99,21 @@ def signals(run: Run, assistant: Assistant, progress: Callable[[str, int, int], 
 def calibrate(found: Signals) -> Calibration:
     """Choose the thresholds that refuse and reject most of what they should, and lose at most 1 % of the rest.
 
-    `full` is above whatever another question's evidence holds of a sentence by chance (its 99th percentile).
+    From `full` on a sentence stands as the better nine tenths of the right ones do; below it, it is shown as partly
+    supported.
     """
     pairs = [(c, s) for c in _GRID for s in _GRID if _refused(found.answerable, c, s) <= 1 - KEPT]
     coverage, similarity = max(pairs, key=lambda pair: (_refused(found.unanswerable, *pair), -pair[0], -pair[1]))
     own, foreign = np.array(found.own), np.array(found.foreign)
-    carried = max((g for g in _GRID if np.mean(own >= g) >= KEPT), default=_GRID[0])
-    full = max(carried, float(np.ceil(np.percentile(foreign, 99) * 20) / 20))
-    limits = Thresholds(coverage=coverage, similarity=similarity, carried=carried, full=min(full, 1.0))
+    carried, full = (max((g for g in _GRID if np.mean(own >= g) >= kept), default=_GRID[0]) for kept in (KEPT, FULL))
+    limits = Thresholds(coverage=coverage, similarity=similarity, carried=carried, full=full)
     return Calibration(
         limits,
         _refused(found.answerable, coverage, similarity),
         _refused(found.unanswerable, coverage, similarity),
         float(np.mean(own >= limits.carried)),
         float(np.mean(foreign >= limits.carried)),
-        float(np.mean(foreign >= limits.full)),
+        float(np.mean(own >= limits.full)),
         len(found.answerable) + len(found.unanswerable),
         len(found.own),
     )
@@ -120,7 +129,7 @@ def render(result: Calibration) -> str:
     table.add_row("coverage，similarity", f"{t.coverage:.2f}，{t.similarity:.2f}", refused)
     kept = f"答对的句子 {result.own_carried:.1%} 有依据；换成别题的资料 {result.foreign_carried:.1%}"
     table.add_row("carried", f"{t.carried:.2f}", kept)
-    table.add_row("full", f"{t.full:.2f}", f"换成别题的资料而显得依据完整 {result.foreign_full:.1%}")
+    table.add_row("full", f"{t.full:.2f}", f"答对的句子 {result.own_full:.1%} 依据完整")
     return as_text(table)
 
 

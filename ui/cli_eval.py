@@ -101,13 +101,14 @@ def eval_calibrate(
     write: Annotated[bool, typer.Option("--write", metavar="", help="写进 rag/calibration.toml")] = False,
 ) -> None:
     """Fit the thresholds to a run on development questions and print what they do."""
-    from eval import calibration, runs
-    from rag.settings import CALIBRATION
+    from eval import calibration, cases, runs
+    from rag.settings import CALIBRATION, ROOT
     from ui import terminal
 
     run = runs.read_run(folder)
+    foils = cases.load(ROOT / "eval" / "datasets" / "offtopic.jsonl")
     with opened(ctx) as app, terminal.progress_bars() as progress:
-        result = calibration.calibrate(calibration.signals(run, app.assistant(use_llm=False), progress))
+        result = calibration.calibrate(calibration.signals(run, foils, app.assistant(use_llm=False), progress))
     print(calibration.render(result))
     if write:
         calibration.write(CALIBRATION, result, f"weice eval calibrate {folder.name}")

@@ -35,7 +35,7 @@ SHARE = {Kind.FACT: 0.35, Kind.LIST: 1.0, Kind.COMPARE: 0.8, Kind.SUMMARY: 1.0}
 """Share of the token budget that a kind of answer is given: a fact drowns in what stands around it."""
 BESIDE = 0.8
 """Share of the best sentence's score from which a sentence is shown beside a whole section."""
-WEAKEST = {Kind.FACT: 0.5, Kind.LIST: 0.0, Kind.COMPARE: 0.4, Kind.SUMMARY: 0.0}
+WEAKEST = {Kind.FACT: 0.6, Kind.LIST: 0.0, Kind.COMPARE: 0.4, Kind.SUMMARY: 0.0}
 """Score, as a share of the best sentence's, below which a sentence is not shown."""
 
 WHOLE = 0.5

@@ -32,12 +32,12 @@ def test_where_both_kinds_look_alike_nobody_is_refused_beforehand() -> None:
     assert (found.refused_answerable, found.refused_unanswerable) == (0, 0)
 
 
-def test_right_sentences_stay_carried_and_chance_is_never_full_support() -> None:
-    found = calibrate(signals(own=(0.5,) * 50 + (0.9,) * 50, foreign=(0.1,) * 98 + (0.62,) * 2))
+def test_right_sentences_stay_carried_and_nine_tenths_of_them_fully() -> None:
+    found = calibrate(signals(own=(0.52,) * 5 + (0.72,) * 5 + (0.9,) * 90, foreign=(0.1,) * 98 + (0.62,) * 2))
     assert found.thresholds.carried == pytest.approx(0.5)
     assert found.foreign_carried == pytest.approx(0.02)
-    assert found.thresholds.full == pytest.approx(0.65)
-    assert found.foreign_full == 0
+    assert found.thresholds.full == pytest.approx(0.9)
+    assert (found.own_carried, found.own_full) == (1.0, pytest.approx(0.9))
 
 
 def test_a_table_is_replaced_with_its_comments_and_the_others_stay(tmp_path: Path) -> None:
