@@ -17,7 +17,7 @@ from rag.answer.citing import Aligned, Aligner, distinct, distinct_aligned, join
 from rag.answer.events import Event, EvidenceFound, Finished, Redraft, Stage, Token
 from rag.answer.question import Shape, normalise, parts, standalone
 from rag.answer.quoting import quote
-from rag.answer.reading import EvidenceReader, Reading
+from rag.answer.reading import EvidenceReader, Kind, Reading
 from rag.answer.relevance import Relevance, one_side_is_told
 from rag.answer.retrieval import interleave
 from rag.corpus.sentences import sentences
@@ -184,7 +184,7 @@ class Assistant:
         yield Stage("核对")
         aligned = self._aligned(text, part.reading)
         failed = [a for a in aligned if a.support is Support.NONE]
-        if (failed or not aligned) and not says_nothing(text):
+        if (failed or not aligned) and not says_nothing(text) and not self._suffices(part, aligned):
             wrong = "、".join(dict.fromkeys(w for a in failed for w in a.unmatched)) or text.strip()[:30]
             yield Redraft(wrong)
             again = prompts.load("retry").substitute(wrong=wrong)
@@ -201,6 +201,12 @@ class Assistant:
             stated = self._stated(part) if standing else ()
             return _Told(stated, None if stated else _unsaid(lacks) or NO_EVIDENCE)
         return _Told(standing, _unsaid(lacks) or _missing(text, aligned))
+
+    def _suffices(self, part: Part, aligned: Sequence[Aligned]) -> bool:
+        """Whether what stands of a draft already tells the number that was asked for: no more seconds are spent."""
+        standing = [a for a in aligned if a.support is not Support.NONE]
+        counting = part.reading.kind is Kind.FACT and Shape.of(part.question).number
+        return counting and bool(standing) and not self._relevance.lacks(part.question, standing)
 
     def _stated(self, part: Part) -> tuple[Aligned, ...]:
         """The best sentence where it states the number that was asked for and the LLM picked one without."""

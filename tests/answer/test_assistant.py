@@ -177,9 +177,9 @@ def test_a_second_draft_that_fails_leaves_what_stood_of_the_first(ask) -> None:
                 raise LlmTimeout("太慢", "请检查")
             return super().generate(messages, max_tokens=max_tokens)
 
-    answer = ask(FailsTheSecondTime("厦门2000余家定点医药机构已接入即时结算系统。全市还有9999张床位。")).answer(
-        XIAMEN
-    )
+    generator = FailsTheSecondTime("厦门2000余家定点医药机构已接入即时结算系统。全市还有9999张床位。")
+    answer = ask(generator).answer("厦门的定点医药机构接入了什么系统？")
+    assert len(generator.prompts) == 1
     assert answer.mode is Mode.LLM
     assert answer.verdict is Verdict.PARTIAL
     assert "2000余家" in answer.text
@@ -213,3 +213,11 @@ def test_where_the_draft_has_no_number_the_sentence_that_states_it_is_quoted(ask
     answer = ask(ScriptedGenerator("厦门定点医药机构已接入即时结算系统。")).answer(XIAMEN)
     assert answer.verdict is Verdict.ANSWERED
     assert answer.text == "目前，福建省厦门市全市2000余家定点医药机构均已接入即时结算系统[1]。"
+
+
+def test_where_the_number_asked_for_stands_no_second_draft_is_waited_for(ask) -> None:
+    generator = ScriptedGenerator("厦门2000余家定点医药机构已接入即时结算系统。全市还有9999张床位。")
+    answer = ask(generator).answer(XIAMEN)
+    assert len(generator.prompts) == 1
+    assert answer.verdict is Verdict.PARTIAL
+    assert "9999" in (answer.reason or "")
