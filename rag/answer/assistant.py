@@ -27,8 +27,6 @@ from rag.schema import Answer, Evidence, Message, Mode, Support, Timings, Turn, 
 
 NOT_FOUND = "资料中未找到"
 NO_EVIDENCE = "资料中没有找到依据"
-STATED = 0.4
-"""Share of the question's word weight that a sentence holds which is quoted instead of a draft without number."""
 REFUSAL = f"{NOT_FOUND}与这个问题直接对应的内容。"
 _NO_ANSWER = (
     "资料中未找到",
@@ -197,9 +195,10 @@ class Assistant:
             text, aligned = max(drafts, key=lambda pair: _standing(pair[1]))
         standing = tuple(a for a in aligned if a.support is not Support.NONE)
         lacks = self._relevance.lacks(part.question, standing) if standing else ()
+        if standing and (stated := self._stated(part, standing)):
+            return _Told(stated, None)
         if not standing or (lacks and not one_side_is_told(part.question, lacks)):
-            stated = self._stated(part) if standing else ()
-            return _Told(stated, None if stated else _unsaid(lacks) or NO_EVIDENCE)
+            return _Told((), _unsaid(lacks) or NO_EVIDENCE)
         return _Told(standing, _unsaid(lacks) or _missing(text, aligned))
 
     def _suffices(self, part: Part, aligned: Sequence[Aligned]) -> bool:
@@ -208,13 +207,13 @@ class Assistant:
         counting = part.reading.kind is Kind.FACT and Shape.of(part.question).number
         return counting and bool(standing) and not self._relevance.lacks(part.question, standing)
 
-    def _stated(self, part: Part) -> tuple[Aligned, ...]:
-        """The best sentence where it states the number that was asked for and the LLM picked one without."""
-        best = part.reading.passages[:1]
-        if not best or not Shape.of(part.question).number or part.reading.coverage < STATED:
+    def _stated(self, part: Part, standing: Sequence[Aligned]) -> tuple[Aligned, ...]:
+        """The best sentence where it states the number that was asked for and the LLM took one that does not."""
+        best = tuple(Aligned(p.text, (p,), Support.FULL, ()) for p in part.reading.passages[:1])
+        if not best or self._relevance.states(part.question, standing) is not False:
             return ()
-        quoted = tuple(Aligned(p.text, (p,), Support.FULL, ()) for p in best)
-        return () if self._relevance.lacks(part.question, quoted) else quoted
+        told = self._relevance.states(part.question, best) and not self._relevance.lacks(part.question, best)
+        return best if told else ()
 
     def _drafted(self, generator: Generator, part: Part, remark: str, clock: _Clock) -> Drafting[Event, None, str]:
         """Yield the tokens of one draft and return its text."""

@@ -26,7 +26,7 @@ SAME = 0.85
 """Cosine of question and cited sentence from which no word needs to be alike."""
 
 _COUNT = re.compile(
-    r"(?P<percent>百分之(?:几|多少))|(?:多少|几)(?P<unit>人次|[万亿]*元|[个家条项亩间张人名位种所例件座台套只支次份天年月成倍岁钱分])?|(?:比例|占比|率)(?:是|为|达|有)"
+    r"(?P<percent>百分之(?:几|多少))|(?:多少|几)(?P<unit>人次|英镑|美元|欧元|日元|[万亿]*元|[个家条项亩间张人名位种所例件座台套只支次份天年月成倍岁钱分])?|多[大高](?:的)?(?:比例|占比)|(?:比例|占比|率)(?:是|为|达|有|多高|多大)"
 )
 _PERSON, _PLACE, _THING = frozenset("人名位"), frozenset("家所个"), frozenset("项个条种")
 _UNITS = (
@@ -34,12 +34,17 @@ _UNITS = (
     | dict.fromkeys("家所", _PLACE)
     | dict.fromkeys("项条种", _THING)
     | {unit: frozenset({unit}) for unit in ("人次", *"亩间张座台套")}
-    | {"天": frozenset("天日个"), "钱": frozenset("元英美欧"), "元": frozenset("元")}
+    | {"天": frozenset("天日个"), "钱": frozenset("元英美欧日"), "元": frozenset("元")}
+    | {"英镑": frozenset("英"), "美元": frozenset("美"), "欧元": frozenset("欧"), "日元": frozenset("日")}
 )
 """Asked measure word -> measure words of an answer; others say too little."""
 _MEASURES = frozenset("类批处个家条项亩间张人名位元种所例件座台套只支次份天日年月成倍岁分页期") | {"人次"}
 """What stands behind a number and is none of these (553.99万参保人) is the thing itself."""
-_ASKING = re.compile(r"多少|几|谁|什么|啥|哪|怎|如何|(?:比例|占比|率)(?:是|为|达|有)")
+_MONEY = tuple(_UNITS[unit] for unit in ("钱", "元", "英镑", "美元", "欧元", "日元"))
+"""Money is always said as such: 影响因子7.5 is no price."""
+_DATES = frozenset({"year", "month", "day", "ordinal"})
+"""Kinds of numbers that answer no 多少 and no measure word but that of time."""
+_ASKING = re.compile(r"多少|多[大高](?:的)?(?:比例|占比)|几|谁|什么|啥|哪|怎|如何|(?:比例|占比|率)(?:是|为|达|有)")
 _NAME = re.compile(
     r"哪(?:一|几|[一二三四五六七八九十]|些)?[个家所座]?(?P<kind>城市|医院|出版社|大学|学校|研究院|研究所|学会|协会|银行)"
 )
@@ -59,19 +64,39 @@ class Relevance:
         """Return what `question` names that the cited text does not speak of; nothing where it answers."""
         passages = [p for item in aligned for p in item.passages]
         missing = self._places(question, passages) + self._terms(question, passages) + _named(question, aligned)
-        single = kind_of(question) is Kind.FACT and len(_ASKING.findall(question)) == 1
-        count = _COUNT.search(question) if single else None
+        count = self._asked_count(question)
         if not missing and count:
             missing = self._count(question, count, aligned)
         return tuple(dict.fromkeys(missing))
+
+    def states(self, question: str, aligned: Sequence[Aligned]) -> bool | None:
+        """Whether one cited sentence states the number that is asked for and, in its own words, what it counts.
+
+        None where `question` counts nothing. Stricter than `lacks`: what is counted may stand in a sentence before.
+        """
+        count = self._asked_count(question)
+        if count is None:
+            return None
+        thing = self._counted(question, count)
+        fitting = self._fitting(count, aligned)
+        own = [fold(f"{p.context} {p.text}") for p in fitting]
+        return any(self._words.same(word, text) for word in thing for text in own)
+
+    def _asked_count(self, question: str) -> re.Match[str] | None:
+        """What a question for one number asks by, None where it asks for none or for more."""
+        single = kind_of(question) is Kind.FACT and len(_ASKING.findall(question)) == 1
+        return _COUNT.search(question) if single else None
+
+    def _fitting(self, count: re.Match[str], aligned: Sequence[Aligned]) -> list[Passage]:
+        """The cited sentences that state a number of the answer with such a measure word as was asked for."""
+        fits = _states_a_share if count.group("percent") else partial(_fits, count.group("unit"))
+        return [p for item in aligned for p in item.passages if _shared(item, p) and fits(item, p)]
 
     def _count(self, question: str, count: re.Match[str], aligned: Sequence[Aligned]) -> list[str]:
         """What a counting question asks for that the answer's numbers do not tell."""
         if not any(all_quantities(item.text) for item in aligned):
             return [f"“{count.group()}”"]
-        holders = [(item, p) for item in aligned for p in item.passages if _shared(item, p)]
-        fits = _states_a_share if count.group("percent") else partial(_fits, count.group("unit"))
-        fitting = [p for item, p in holders if fits(item, p)]
+        fitting = self._fitting(count, aligned)
         if not fitting:
             return [f"“{count.group()}”"]
         thing = self._counted(question, count)
@@ -146,12 +171,13 @@ def _shared(item: Aligned, passage: Passage) -> bool:
 
 def _fits(unit: str | None, item: Aligned, passage: Passage) -> bool:
     """Whether one of the shared numbers stands in the passage with a measure word such as was asked for."""
+    said = {q.value for q in all_quantities(item.text)}
+    shared = [q for q in all_quantities(passage.text) if q.value in said]
     wanted = _UNITS.get((unit or "").lstrip("万亿"))
     if wanted is None:
-        return True
-    said = {q.value for q in all_quantities(item.text)}
-    measures = [_measure(passage.text, q) for q in all_quantities(passage.text) if q.value in said]
-    return any(measure in wanted or measure not in _MEASURES for measure in measures)
+        return unit is not None or any(q.kind not in _DATES for q in shared)
+    measures = [_measure(passage.text, q) for q in shared if q.kind not in _DATES or q.kind == "day"]
+    return any(measure in wanted or (measure not in _MEASURES and wanted not in _MONEY) for measure in measures)
 
 
 def _states_a_share(item: Aligned, passage: Passage) -> bool:

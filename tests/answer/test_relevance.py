@@ -49,3 +49,32 @@ def test_the_region_may_stand_in_the_heading_or_before_the_sentence() -> None:
 def test_a_region_named_in_between_takes_the_sentence_away() -> None:
     text = "山东省出台规范。而在上海，平台上线试点。签约授权约1200人。"
     assert "山东" in lacks("山东签约授权多少人", "签约授权约1200人。", text)
+
+
+def test_a_year_or_a_score_is_no_amount_of_money() -> None:
+    text = "2021年，研究发表，影响因子7.5。"
+    assert "多少钱" in "".join(lacks("研究花了多少钱", "2021年，研究发表，影响因子7.5。", text))
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "states"),
+    [
+        ("撬动多少社会资本", "撬动了约600亿元社会资本的投入。", True),
+        ("撬动多少社会资本", "全市护理服务机构达1240家。", False),
+        ("覆盖百分之几的门诊", "检查互认覆盖97%的门诊。", True),
+        ("覆盖百分之几的门诊", "检查互认覆盖127家门诊。", False),
+        ("有多少名中医师", "近500名西医师参加培训。", False),
+        ("社会资本投向哪里", "撬动了约600亿元社会资本的投入。", None),
+    ],
+)
+def test_a_number_is_stated_where_it_stands_with_what_it_counts(
+    question: str, text: str, states: bool | None
+) -> None:
+    passages = ALIGNER.passages([whole(article(text, title="题目"))])
+    assert RELEVANCE.states(question, [ALIGNER.align(text, passages)]) is states
+
+
+def test_where_a_name_is_asked_for_a_text_without_one_lacks_it() -> None:
+    assert lacks("定了是哪家医院", "力争新增1~2家国家医学中心。", "力争新增1~2家国家医学中心。") == ("医院",)
+    assert lacks("挂牌在哪家医院", "在内蒙古国际蒙医医院挂牌。", "在内蒙古国际蒙医医院挂牌。") == ()
+    assert lacks("大会在哪个城市开", "大会深化交流合作。", "大会深化交流合作。") == ("城市",)
