@@ -5,10 +5,18 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
+from rag.answer.assistant import Assistant, Thresholds
+from rag.answer.citing import Aligner
+from rag.answer.ranking import FeatureReranker, SentenceRanker
+from rag.answer.reading import EvidenceReader
+from rag.answer.relevance import Relevance
+from rag.answer.retrieval import HybridRetriever
 from rag.corpus.words import Words
 from rag.index.build import IndexStore
 from rag.index.version import IndexVersion
+from rag.ports import Generator
 from rag.schema import Article, Chunk, Issue, PageBreak, Section
+from rag.settings import load as load_settings
 from rag.testing import HashingEmbedder
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -48,3 +56,19 @@ def built(folder: Path, **files: str) -> IndexVersion:
     store, embedder = IndexStore(folder / "index"), HashingEmbedder()
     store.build([library(folder / "library", **files)], embedder, Words())
     return store.open(model=embedder.name)
+
+
+def assistant(index: IndexVersion, generator: Generator | None) -> Assistant:
+    """An assistant over an index of `built`, put together as the program does it."""
+    words, settings = Words(), load_settings()
+    aligner = Aligner(words.tokens, index.idf, lambda *_: 0.0)
+    ranker = SentenceRanker(words, index.idf, aligner, settings.sentence_ranker)
+    return Assistant(
+        HybridRetriever(index, HashingEmbedder(), words, reranker=FeatureReranker(words, index.idf, settings.ranker)),
+        EvidenceReader(ranker, aligner, budget=600),
+        aligner,
+        Relevance(words, HashingEmbedder()),
+        generator,
+        index_version=index.version,
+        thresholds=Thresholds(coverage=0.05, similarity=0.5),
+    )

@@ -21,6 +21,7 @@ from ui.cli_eval import evaluation
 from ui.commands import Json, NoLlm, command, dumps, emit, group, need_file, opened
 
 if TYPE_CHECKING:
+    from rag.answer.scenarios import Scenario
     from rag.schema import Turn
     from rag.wiring import App
 
@@ -57,20 +58,38 @@ def ask(
         Path | None,
         typer.Option("--history", metavar="文件", help='上文，JSON：[{"user": "…", "assistant": "…"}]'),
     ] = None,
+    scenario: Annotated[
+        str | None,
+        typer.Option("--scenario", metavar="名称", help="按场景作答，如 政策速览；weice scenarios 列出全部"),
+    ] = None,
 ) -> None:
     """Answer one question, streamed, or as one JSON object."""
     _need(question)
     turns = _read_history(history)
+    chosen = _scenario(scenario)
     with opened(ctx) as app:
         assistant = app.assistant(use_llm=not no_llm)
         if as_json:
             from rag.records import answer_record
 
-            emit(answer_record(assistant.answer(question, turns)))
+            emit(answer_record(assistant.answer(question, turns, chosen)))
         else:
             from ui import terminal
 
-            terminal.show_events(assistant.stream(question, turns))
+            terminal.show_events(assistant.stream(question, turns, chosen))
+
+
+@command(cli, "列出任务场景，作答时用 ask --scenario 选用。")
+def scenarios(as_json: Json = False) -> None:
+    """List the task templates that `ask --scenario` takes."""
+    from rag.answer.scenarios import scenarios as known
+
+    found = known()
+    if as_json:
+        emit({"scenarios": [{"name": s.name, "title": s.title, "description": s.description} for s in found]})
+    else:
+        for one in found:
+            print(f"{one.title}（{one.name}）：{one.description}")
 
 
 @command(cli, "只检索，列出最相关的段落。")
@@ -336,6 +355,15 @@ def _complain(line: str) -> None:
 def _need(question: str) -> None:
     if not question.strip():
         raise UsageError("问题是空的", '请写出要问的内容，例如 weice ask "厦门有多少家定点医药机构？"')
+
+
+def _scenario(wanted: str | None) -> Scenario | None:
+    """The scenario of that name or title, where one is asked for."""
+    if wanted is None:
+        return None
+    from rag.answer.scenarios import scenario
+
+    return scenario(wanted)
 
 
 def _read_history(path: Path | None) -> tuple[Turn, ...]:

@@ -11,15 +11,19 @@ import time
 from collections.abc import Generator as Drafting
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from string import Template
 
 import prompts
 from rag.answer.citing import Aligned, Aligner, distinct, distinct_aligned, joined_leads, letters, number, plain
 from rag.answer.events import Event, EvidenceFound, Finished, Redraft, Stage, Token
+from rag.answer.forms import NOT_HELD, Numbered, asked_of, table, timeline
 from rag.answer.question import Shape, normalise, parts, standalone
 from rag.answer.quoting import quote
 from rag.answer.reading import EvidenceReader, Kind, Reading
 from rag.answer.relevance import Relevance, one_side_is_told
 from rag.answer.retrieval import interleave
+from rag.answer.scenarios import Scenario
+from rag.corpus.places import places
 from rag.corpus.sentences import sentences
 from rag.errors import GenerationError
 from rag.ports import Generator, Retriever
@@ -77,6 +81,10 @@ class Part:
     question: str
     evidence: tuple[Evidence, ...]
     reading: Reading
+    scenario: Scenario | None = None
+    """What the reader chose, where it was not left to the rules."""
+    row: str | None = None
+    """The place whose row of a table the answer fills."""
 
     @property
     def nearest(self) -> float:
@@ -88,8 +96,9 @@ class Part:
 class _Told:
     """What of the answer to one part stood, and what it lacks, in words for the user."""
 
+    part: Part
     standing: tuple[Aligned, ...]
-    missing: str | None
+    missing: str | None = None
 
 
 class Assistant:
@@ -124,48 +133,67 @@ class Assistant:
         self._max_question_chars = max_question_chars
         self._thresholds = thresholds or Thresholds()
 
-    def answer(self, question: str, history: Sequence[Turn] = ()) -> Answer:
+    def answer(self, question: str, history: Sequence[Turn] = (), scenario: Scenario | None = None) -> Answer:
         """Return the checked answer. Raises `UsageError` on an empty question."""
-        for event in self.stream(question, history):
+        for event in self.stream(question, history, scenario):
             if isinstance(event, Finished):
                 return event.answer
         raise AssertionError("a stream ends with Finished")
 
-    def stream(self, question: str, history: Sequence[Turn] = ()) -> Iterator[Event]:
-        """Yield what happens while `question` is answered; the last event is `Finished`."""
+    def stream(
+        self, question: str, history: Sequence[Turn] = (), scenario: Scenario | None = None
+    ) -> Iterator[Event]:
+        """Yield what happens while `question` is answered; the last event is `Finished`.
+
+        Without a `scenario` the question's wording decides what is read and how the answer is asked for.
+        """
         clock = _Clock()
         yield Stage("理解问题")
         asked = normalise(question, self._max_question_chars)
         alone = standalone(asked, history)
         yield Stage("检索")
-        asking = self.parts(asked, history)
+        asking = self.parts(asked, history, scenario)
         evidence = interleave([part.evidence for part in asking], self._passages)
         clock.mark("retrieve_s")
         yield EvidenceFound(evidence)
         draft = Answer(question, alone, "", Verdict.REFUSED, evidence=evidence, index_version=self._index_version)
-        answerable = [part for part in asking if not self._is_hopeless(part)]
-        if not answerable:
+        if all(self._is_hopeless(part) for part in asking):
             yield Finished(self._refused(draft, clock))
             return
         if self._generator is None:
-            yield Finished(self._quoted(draft, answerable, clock, None))
+            yield Finished(self._quoted(draft, asking, clock, None))
             return
         try:
             told = []
             for part in asking:
                 of_part = yield from self._told(part, self._generator, clock)
-                told.append(replace(of_part, missing=_of(part, of_part.missing)) if len(asking) > 1 else of_part)
+                told.append(of_part)
         except GenerationError as error:
             reason = f"大模型没有作答（{error}），以下为原文摘录"
-            yield Finished(self._quoted(draft, answerable, clock, reason))
+            yield Finished(self._quoted(draft, asking, clock, reason))
             return
         yield Finished(self._judged(replace(draft, model=self._generator.model), told, clock))
 
-    def parts(self, question: str, history: Sequence[Turn] = ()) -> tuple[Part, ...]:
-        """Search and read for each of the questions that `question` asks; no LLM is needed for it."""
-        asked = [standalone(part, history) for part in parts(normalise(question, self._max_question_chars))]
-        found = [tuple(self._retriever.retrieve(one, self._passages)) for one in asked]
-        return tuple(Part(one, e, self._reader.read(one, e)) for one, e in zip(asked, found, strict=True))
+    def parts(
+        self, question: str, history: Sequence[Turn] = (), scenario: Scenario | None = None
+    ) -> tuple[Part, ...]:
+        """Search and read for each of the questions that `question` asks; no LLM is needed for it.
+
+        A scenario with a table asks a question that names several places of each place by itself.
+        """
+        asked = normalise(question, self._max_question_chars)
+        alone = standalone(asked, history)
+        named = places(alone) if scenario and scenario.table else ()
+        if len(named) < 2:
+            return tuple(self._part(standalone(one, history), scenario) for one in parts(asked))
+        rows = [(place, one) for place in named for one in parts(asked_of(place, alone))]
+        return tuple(self._part(one, scenario, place) for place, one in rows)
+
+    def _part(self, question: str, scenario: Scenario | None, row: str | None = None) -> Part:
+        """Search and read for one question."""
+        evidence = tuple(self._retriever.retrieve(question, self._passages))
+        kind, budget = (scenario.kind, scenario.evidence_tokens) if scenario else (None, None)
+        return Part(question, evidence, self._reader.read(question, evidence, kind, budget), scenario, row)
 
     def _is_hopeless(self, part: Part) -> bool:
         """Whether the evidence is so far from the question that no LLM seconds are spent on it."""
@@ -176,7 +204,7 @@ class Assistant:
     def _told(self, part: Part, generator: Generator, clock: _Clock) -> Drafting[Event, None, _Told]:
         """Write on one question, check, and write once more where the check fails."""
         if self._is_hopeless(part):
-            return _Told((), NO_EVIDENCE)
+            return _Told(part, (), NO_EVIDENCE)
         yield Stage("生成")
         text = yield from self._drafted(generator, part, "", clock)
         yield Stage("核对")
@@ -193,13 +221,17 @@ class Assistant:
             yield Stage("核对")
             drafts = ((text, aligned), (second, self._aligned(second, part.reading)))
             text, aligned = max(drafts, key=lambda pair: _standing(pair[1]))
-        standing = tuple(a for a in aligned if a.support is not Support.NONE)
+        standing = self._in_its_row(part, [a for a in aligned if a.support is not Support.NONE])
         lacks = self._relevance.lacks(part.question, standing) if standing else ()
         if standing and (stated := self._stated(part, standing)):
-            return _Told(stated, None)
+            return _Told(part, stated)
         if not standing or (lacks and not one_side_is_told(part.question, lacks)):
-            return _Told((), _unsaid(lacks) or NO_EVIDENCE)
-        return _Told(standing, _unsaid(lacks) or _missing(text, aligned))
+            return _Told(part, (), _unsaid(lacks) or NO_EVIDENCE)
+        return _Told(part, standing, _unsaid(lacks) or _missing(text, aligned))
+
+    def _in_its_row(self, part: Part, aligned: Sequence[Aligned]) -> tuple[Aligned, ...]:
+        """The sentences whose cited text speaks of the place whose row they fill; all of them outside a table."""
+        return tuple(item for item in aligned if not part.row or not self._relevance.lacks(part.row, (item,)))
 
     def _suffices(self, part: Part, aligned: Sequence[Aligned]) -> bool:
         """Whether what stands of a draft already tells the number that was asked for: no more seconds are spent."""
@@ -217,18 +249,19 @@ class Assistant:
 
     def _drafted(self, generator: Generator, part: Part, remark: str, clock: _Clock) -> Drafting[Event, None, str]:
         """Yield the tokens of one draft and return its text."""
-        messages = self.messages(part.reading, part.question, remark)
+        tokens = part.scenario.answer_tokens if part.scenario else None
         pieces: list[str] = []
-        for piece in generator.generate(messages, max_tokens=self._answer_tokens):
+        for piece in generator.generate(self.messages(part, remark), max_tokens=tokens or self._answer_tokens):
             if not pieces and not clock.timings.first_token_s:
                 clock.mark("first_token_s")
             pieces.append(piece)
             yield Token(piece)
         return "".join(pieces)
 
-    def messages(self, reading: Reading, question: str, remark: str = "") -> tuple[Message, ...]:
+    def messages(self, part: Part, remark: str = "") -> tuple[Message, ...]:
         """Return the prompt: what never changes, the evidence, and only then the question."""
-        body = prompts.load(f"answer_{reading.kind}").substitute(evidence=reading.text, question=question)
+        prompt = Template(part.scenario.prompt) if part.scenario else prompts.load(f"answer_{part.reading.kind}")
+        body = prompt.substitute(evidence=part.reading.text, question=part.question)
         return (
             Message("system", prompts.load("answer_system").template),
             Message("user", f"{body}\n{remark}" if remark else body),
@@ -242,11 +275,10 @@ class Assistant:
 
     def _judged(self, draft: Answer, told: Sequence[_Told], clock: _Clock) -> Answer:
         """The answer made of what stood of every part, and the verdict on it."""
-        standing = distinct_aligned([item for part in told for item in part.standing])
-        missing = "；".join(dict.fromkeys(part.missing for part in told if part.missing))
-        if not standing:
+        missing = _lacking(told)
+        if not any(one.standing for one in told):
             return self._refused(draft, clock, missing)
-        body, said, citations = number(standing)
+        body, said, citations = _laid_out(told)
         clock.mark("total_s")
         return replace(
             draft,
@@ -259,22 +291,24 @@ class Assistant:
         )
 
     def _quoted(self, draft: Answer, asking: Sequence[Part], clock: _Clock, reason: str | None) -> Answer:
-        quotes: list[Aligned] = []
+        quotes: list[_Told] = []
         lacking: list[str] = []
         for part in asking:
-            found = quote(part.reading)
-            lacks = self._relevance.lacks(part.question, found)
+            found = () if self._is_hopeless(part) else self._in_its_row(part, quote(part.reading))
+            lacks = self._relevance.lacks(part.question, found) if found else ()
             lacking += lacks
-            quotes += [] if lacks else found
-        if not quotes:
+            quotes.append(_Told(part, () if lacks else found))
+        if not any(one.standing for one in quotes):
             return self._refused(draft, clock, _unsaid(tuple(dict.fromkeys(lacking))) or NO_EVIDENCE)
-        body, said, citations = number(distinct_aligned(quotes))
+        body, said, citations = _laid_out(quotes)
+        missing = _lacking(quotes)
+        reason = reason or "摘录模式：以下为资料原文"
         clock.mark("total_s")
         return replace(
             draft,
             text=body,
-            verdict=Verdict.ANSWERED,
-            reason=reason or "摘录模式：以下为资料原文",
+            verdict=Verdict.PARTIAL if missing else Verdict.ANSWERED,
+            reason=f"{reason}；{missing}" if missing else reason,
             sentences=said,
             citations=citations,
             mode=Mode.EXTRACTIVE,
@@ -293,9 +327,33 @@ def _standing(aligned: Sequence[Aligned]) -> tuple[bool, int]:
     return bool(standing) and standing == len(aligned), standing
 
 
-def _of(part: Part, missing: str | None) -> str | None:
-    """What one of several questions lacks, with the question."""
-    return f"“{part.question}”：{missing}" if missing else None
+def _rows(told: Sequence[_Told]) -> dict[str, list[Aligned]]:
+    """What stood for each place of a table, in order; empty where the answer is no table."""
+    rows: dict[str, list[Aligned]] = {}
+    for one in told:
+        if one.part.row:
+            rows[one.part.row] = distinct_aligned([*rows.get(one.part.row, ()), *one.standing])
+    return rows
+
+
+def _laid_out(told: Sequence[_Told]) -> Numbered:
+    """What stood of every part in the form of its scenario, running text unless told otherwise."""
+    if rows := _rows(told):
+        return table(rows)
+    standing = distinct_aligned([item for one in told for item in one.standing])
+    scenario = told[0].part.scenario
+    return timeline(standing) if scenario and scenario.timeline else number(standing)
+
+
+def _lacking(told: Sequence[_Told]) -> str:
+    """What an answer lacks, in words for the user: of several questions with each, of a row with its place."""
+    empty = [place for place, cell in _rows(told).items() if not cell]
+    lacks = [f"{NOT_HELD}：{'、'.join(empty)}"] if empty else []
+    for one in told:
+        if one.missing and one.part.row not in empty:
+            of = one.part.row or (f"“{one.part.question}”" if len(told) > 1 else "")
+            lacks.append(f"{of}：{one.missing}" if of else one.missing)
+    return "；".join(dict.fromkeys(lacks))
 
 
 def _unsaid(lacks: Sequence[str]) -> str | None:

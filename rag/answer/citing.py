@@ -230,11 +230,11 @@ def number(aligned: Sequence[Aligned]) -> tuple[str, tuple[Sentence, ...], tuple
                 citations[passage.key] = Citation(len(citations) + 1, passage.chunk, start, end, passage.text)
             numbers.append(citations[passage.key].number)
         sentences.append(Sentence(item.text, tuple(sorted(numbers)), item.support))
-        lines.append(_marked(item.text, sorted(numbers)))
+        lines.append(marked(item.text, sorted(numbers)))
     return _joined(lines), tuple(sentences), tuple(citations.values())
 
 
-def _marked(text: str, numbers: Sequence[int]) -> str:
+def marked(text: str, numbers: Sequence[int]) -> str:
     """Return the sentence with its marks before the closing punctuation."""
     bare = text.rstrip(_ENDS)
     return bare + "".join(f"[{n}]" for n in numbers) + text[len(bare) :]

@@ -225,6 +225,11 @@ def _beside(previous: str, other: str, question: str) -> str:
     return _join(previous, question)
 
 
+def asked_now(question: str) -> str:
+    """Return a standalone question without the earlier ones that it was put before."""
+    return question.partition(_FOLLOWS)[0]
+
+
 def _swap(previous: str, topic: str) -> str:
     """Put `topic` in the place of what it resembles in the previous question."""
     spans = place_spans(previous)

@@ -15,7 +15,7 @@ from functools import lru_cache
 import numpy as np
 
 from rag.answer.citing import Aligner, Passage
-from rag.answer.question import Shape
+from rag.answer.question import Shape, asked_now
 from rag.corpus.sentences import sentences
 from rag.corpus.words import Words, character_pairs
 from rag.ports import Vector
@@ -31,6 +31,10 @@ SENTENCE_FEATURES = ("found", "own", "held", "nearby", "shaped", "own_pairs", "h
 """Of a sentence: its passage's score as a share of the best one's; shares of the question's word weight that it holds
 by itself, under its headings, and in its passage; 1 where it has the shape of an answer; and shares of the question's
 character pairs, by itself and under its headings."""
+
+
+EARLIER = 0.4
+"""Share of its weight that a word keeps which only the earlier questions of a conversation hold."""
 
 
 class KeepOrder:
@@ -117,12 +121,17 @@ class SentenceRanker:
         ranked = [RankedSentence(passage, float(score), float(share)) for passage, score, share in rows]
         return sorted(ranked, key=lambda row: -row.score)
 
+    def _weights_of(self, question: str) -> dict[str, float]:
+        """The words of a question and what means the same, each with its weight."""
+        texts = [question, *self._words.synonyms(question)]
+        return {word: self._idf(word) for text in texts for word in self._words.tokens(text)}
+
     def features(
         self, question: str, evidence: Sequence[Evidence], more: Sequence[Passage] = ()
     ) -> tuple[list[Passage], Vector]:
         """Return the sentences and their features, shape (n, len(SENTENCE_FEATURES)), each 0 to 1."""
-        words = {word: self._idf(word) for word in self._words.tokens(question)}
-        words |= {w: self._idf(w) for s in self._words.synonyms(question) for w in self._words.tokens(s)}
+        now = self._weights_of(asked_now(question))
+        words = {word: EARLIER * weight for word, weight in self._weights_of(question).items()} | now
         best = max((e.score for e in evidence), default=1.0) or 1.0
         found = [(e.score / best, e.chunk, self._aligner.passages([e.chunk])) for e in evidence]
         known = {passage.key for _, _, passages in found for passage in passages}

@@ -86,12 +86,15 @@ class EvidenceReader:
         self._aligner = aligner
         self._budget = budget
 
-    def read(self, question: str, evidence: Sequence[Evidence]) -> Reading:
-        """Return the sentences that answer `question`, within the budget of its kind."""
-        kind = kind_of(question)
+    def read(
+        self, question: str, evidence: Sequence[Evidence], kind: Kind | None = None, budget: int | None = None
+    ) -> Reading:
+        """Return the sentences that answer `question`, within the budget of its kind; a scenario sets its own."""
+        kind = kind or kind_of(question)
+        tokens = budget or self._budget * SHARE[kind]
         ranked = _of_the_regions(question, self.ranker.rank(question, evidence))
         ranked = [row for row in ranked if row.score >= WEAKEST[kind] * ranked[0].score]
-        characters = int(self._budget / TOKENS_PER_CHARACTER * SHARE[kind])
+        characters = int(tokens / TOKENS_PER_CHARACTER)
         passages = [row.passage for row in ranked]
         if ranked and kind in {Kind.LIST, Kind.SUMMARY}:
             beside = [row.passage for row in ranked if row.score >= BESIDE * ranked[0].score]

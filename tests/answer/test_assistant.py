@@ -3,24 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import pytest
 
-from rag.answer.assistant import REFUSAL, Assistant, Thresholds
-from rag.answer.citing import Aligner
+from rag.answer.assistant import REFUSAL, Assistant
 from rag.answer.events import EvidenceFound, Finished, Redraft, Stage, Token
-from rag.answer.ranking import FeatureReranker, SentenceRanker
-from rag.answer.reading import EvidenceReader
-from rag.answer.relevance import Relevance
-from rag.answer.retrieval import HybridRetriever
-from rag.corpus.words import Words
 from rag.errors import LlmTimeout, LlmUnavailable, UsageError
 from rag.ports import Generator
 from rag.schema import Answer, Message, Mode, Support, Turn, Verdict
-from rag.settings import load as load_settings
-from rag.testing import HashingEmbedder, ScriptedGenerator
-from tests.builders import built
+from rag.testing import ScriptedGenerator
+from tests.builders import assistant, built
 
 FILES = {
     "a": "# 国家出手！医疗机构回款大提速\n\n## 即时结算\n\n"
@@ -34,27 +28,7 @@ XIAMEN = "厦门有多少家定点医药机构接入即时结算系统？"
 
 @pytest.fixture
 def ask(tmp_path: Path) -> Callable[[Generator | None], Assistant]:
-    index, words = built(tmp_path, **FILES), Words()
-    aligner = Aligner(words.tokens, index.idf, lambda *_: 0.0)
-
-    def assistant(generator: Generator | None) -> Assistant:
-        retriever = HybridRetriever(
-            index, HashingEmbedder(), words, reranker=FeatureReranker(words, index.idf, load_settings().ranker)
-        )
-        ranker = SentenceRanker(words, index.idf, aligner, load_settings().sentence_ranker)
-        reader = EvidenceReader(ranker, aligner, budget=600)
-        relevance = Relevance(words, HashingEmbedder())
-        return Assistant(
-            retriever,
-            reader,
-            aligner,
-            relevance,
-            generator,
-            index_version=index.version,
-            thresholds=Thresholds(coverage=0.05, similarity=0.5),
-        )
-
-    return assistant
+    return partial(assistant, built(tmp_path, **FILES))
 
 
 def test_evidence_comes_before_the_draft_and_the_checked_answer_comes_last(ask) -> None:

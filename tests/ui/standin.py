@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 
 from rag.answer.events import Event, EvidenceFound, Finished, Redraft, Stage, Token
+from rag.answer.scenarios import Scenario
 from rag.batch import BatchReport
 from rag.errors import IndexMissing, ModelError, WeiceError
 from rag.index.build import BuildReport, FileReport
@@ -95,16 +96,27 @@ REFUSED = replace(
 class Assistant:
     """Tells the same story for every question; 财政 is refused, 出错 fails, 慢 never gets on."""
 
-    def __init__(self, *, use_llm: bool, delay_s: float, asked: list[tuple[str, tuple[Turn, ...]]]) -> None:
+    def __init__(
+        self,
+        *,
+        use_llm: bool,
+        delay_s: float,
+        asked: list[tuple[str, tuple[Turn, ...]]],
+        chosen: list[Scenario | None],
+    ) -> None:
         self._use_llm = use_llm
         self._delay_s = delay_s
         self._asked = asked
+        self._chosen = chosen
 
-    def answer(self, question: str, history: Sequence[Turn] = ()) -> Answer:
-        return next(e.answer for e in self.stream(question, history) if isinstance(e, Finished))
+    def answer(self, question: str, history: Sequence[Turn] = (), scenario: Scenario | None = None) -> Answer:
+        return next(e.answer for e in self.stream(question, history, scenario) if isinstance(e, Finished))
 
-    def stream(self, question: str, history: Sequence[Turn] = ()) -> Iterator[Event]:
+    def stream(
+        self, question: str, history: Sequence[Turn] = (), scenario: Scenario | None = None
+    ) -> Iterator[Event]:
         self._asked.append((question, tuple(history)))
+        self._chosen.append(scenario)
         yield Stage("检索")
         if "出错" in question:
             raise ModelError("向量模型打不开", "运行 weice models verify 查看")
@@ -168,6 +180,7 @@ class StandIn:
         self.no_models = no_models
         self.error = error
         self.asked: list[tuple[str, tuple[Turn, ...]]] = []
+        self.chosen: list[Scenario | None] = []
         self.added: list[Path] = []
         self.closed = 0
         self.prepared = 0
@@ -219,7 +232,7 @@ class StandIn:
         return EVIDENCE[:k]
 
     def assistant(self, *, use_llm: bool = True) -> Assistant:
-        return Assistant(use_llm=use_llm, delay_s=self.delay_s, asked=self.asked)
+        return Assistant(use_llm=use_llm, delay_s=self.delay_s, asked=self.asked, chosen=self.chosen)
 
     def run_batch(
         self,

@@ -77,6 +77,31 @@ def test_ask_takes_earlier_turns_from_a_file(run: Run, app: StandIn, tmp_path: P
     assert (question, [(t.user, t.assistant) for t in history]) == ("那湖南呢？", [("厦门呢？", "2000余家")])
 
 
+@pytest.mark.parametrize("wanted", ["timeline", "时间线"])
+def test_ask_takes_a_scenario_by_its_name_or_title(run: Run, app: StandIn, wanted: str):
+    assert run("ask", QUESTION, "--scenario", wanted)[0] == 0
+    assert run("ask", QUESTION, "--json", "--scenario", wanted)[0] == 0
+    assert [one and one.title for one in app.chosen] == ["时间线", "时间线"]
+    run("ask", QUESTION)
+    assert app.chosen[-1] is None
+
+
+def test_an_unknown_scenario_is_wrong_usage_and_the_known_ones_are_named(run: Run, app: StandIn):
+    code, out, err = run("ask", QUESTION, "--scenario", "没有")
+    assert (code, out, app.asked) == (2, "", [])
+    assert err.startswith("错误：没有场景“没有”。可用的场景：")
+    assert "跨省对比" in err
+
+
+def test_scenarios_are_listed_with_name_title_and_description(run: Run):
+    code, out, _ = run("scenarios")
+    assert code == 0
+    assert "时间线（timeline）：把事情按日期从早到晚排列，没有日期的排在最后\n" in out
+    records = json.loads(run("scenarios", "--json")[1])["scenarios"]
+    assert [set(record) for record in records] == [{"name", "title", "description"}] * 5
+    assert {record["title"] for record in records} == {"政策速览", "跨省对比", "要点摘录", "领导简报", "时间线"}
+
+
 @pytest.mark.parametrize("content", ["not json", '{"user": "x"}', "[1]", '[{"user": "x"}]'])
 def test_a_wrong_history_file_is_wrong_usage(run: Run, tmp_path: Path, content: str):
     file = tmp_path / "history.json"
@@ -220,7 +245,7 @@ def test_the_program_is_closed_whatever_happens(run: Run, app: StandIn):
 
 def test_every_help_page_is_chinese(run: Run):
     pages = [(), ("library",), ("models",), ("eval",), ("ask",), ("search",), ("index",), ("batch",), ("serve",)]
-    for page in [*pages, ("doctor",), ("library", "show"), ("models", "pull"), ("eval", "retrieval")]:
+    for page in [*pages, ("doctor",), ("scenarios",), ("library", "show"), ("models", "pull"), ("eval", "retrieval")]:
         code, out, _ = run(*page, "--help")
         assert code == 0
         assert "用法：weice" in out
