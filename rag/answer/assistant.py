@@ -31,6 +31,8 @@ from rag.schema import Answer, Evidence, Message, Mode, Support, Timings, Turn, 
 
 NOT_FOUND = "资料中未找到"
 NO_EVIDENCE = "资料中没有找到依据"
+DATED = 0.4
+"""Share of the question's word weight that a sentence with a date holds which is quoted for a draft without one."""
 REFUSAL = f"{NOT_FOUND}与这个问题直接对应的内容。"
 _NO_ANSWER = (
     "资料中未找到",
@@ -209,6 +211,8 @@ class Assistant:
         text = yield from self._drafted(generator, part, "", clock)
         yield Stage("核对")
         aligned = self._aligned(text, part.reading)
+        if stated := self._stated(part, aligned):
+            return _Told(part, stated)
         failed = [a for a in aligned if a.support is Support.NONE]
         if (failed or not aligned) and not says_nothing(text) and not self._suffices(part, aligned):
             wrong = "、".join(dict.fromkeys(w for a in failed for w in a.unmatched)) or text.strip()[:30]
@@ -223,8 +227,6 @@ class Assistant:
             text, aligned = max(drafts, key=lambda pair: _standing(pair[1]))
         standing = self._in_its_row(part, [a for a in aligned if a.support is not Support.NONE])
         lacks = self._relevance.lacks(part.question, standing) if standing else ()
-        if standing and (stated := self._stated(part, standing)):
-            return _Told(part, stated)
         if not standing or (lacks and not one_side_is_told(part.question, lacks)):
             return _Told(part, (), _unsaid(lacks) or NO_EVIDENCE)
         return _Told(part, standing, _unsaid(lacks) or _missing(text, aligned))
@@ -239,13 +241,20 @@ class Assistant:
         counting = part.reading.kind is Kind.FACT and Shape.of(part.question).number
         return counting and bool(standing) and not self._relevance.lacks(part.question, standing)
 
-    def _stated(self, part: Part, standing: Sequence[Aligned]) -> tuple[Aligned, ...]:
-        """The best sentence where it states the number that was asked for and the LLM took one that does not."""
+    def _stated(self, part: Part, aligned: Sequence[Aligned]) -> tuple[Aligned, ...]:
+        """The best sentence where it states the number or date that was asked for, and the draft does not."""
+        standing = [a for a in aligned if a.support is not Support.NONE]
         best = tuple(Aligned(p.text, (p,), Support.FULL, ()) for p in part.reading.passages[:1])
-        if not best or self._relevance.states(part.question, standing) is not False:
+        if part.scenario or not best or part.reading.kind is not Kind.FACT:
             return ()
-        told = self._relevance.states(part.question, best) and not self._relevance.lacks(part.question, best)
-        return best if told else ()
+        shape = Shape.of(part.question)
+        if shape.time:
+            dated = shape.fits(best[0].text) and part.reading.coverage >= DATED
+            better = dated and not any(shape.fits(item.text) for item in standing)
+        else:
+            better = self._relevance.states(part.question, standing) is False
+            better = better and bool(self._relevance.states(part.question, best))
+        return best if better and not self._relevance.lacks(part.question, best) else ()
 
     def _drafted(self, generator: Generator, part: Part, remark: str, clock: _Clock) -> Drafting[Event, None, str]:
         """Yield the tokens of one draft and return its text."""

@@ -34,6 +34,8 @@ _LEAD = re.compile(
 _COPIED_HEAD = re.compile(r"^《[^》\n]{4,60}》(?:（\d{4}-\d{2}-\d{2}）)?[^。！？；\n]{0,80}$", re.M)
 """A head of the evidence, title and section on a line of their own, that a model copied."""
 _ITEM = re.compile(r"[（(]?\d{1,2}[)）.、]|[一二三四五六七八九十]{1,2}[是、]|第[一二三四五六七八九十]")
+_NAMED = re.compile(r"(?P<own>[\u4e00-\u9fa5]{2})(?:医院|大学|学院|出版社|公司|研究院|研究所)")
+"""An institution by the end of its name: a model adds some that it knows, with words that stand nowhere."""
 _ANNOUNCING = re.compile(r"^[^：:]{2,60}(?:以下|如下|包括|下列|分别是)[^：:]{0,12}[：:]")
 """A lead-in that says only that something follows: 四川今年抓以下几件事："""
 _MARKUP = re.compile(r"\*\*|__|^#{1,6}\s+|^\s*[-*•]\s+(?=\S)|`", re.M)
@@ -200,6 +202,7 @@ def _missing(sentence: str, chosen: Sequence[Passage]) -> tuple[str, ...]:
     missing = list(unmatched(sentence, [*(part for p in chosen for part in (p.text, p.context)), *dates]))
     around = " ".join(p.around for p in chosen)
     missing += [city for city in cities(sentence) if city not in around]
+    missing += [name.group() for name in _NAMED.finditer(sentence) if name.group("own") not in around]
     said = places(sentence)
     if not said:
         return tuple(dict.fromkeys(missing))
