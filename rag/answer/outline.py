@@ -52,15 +52,17 @@ class Stretch:
         return chunk.article.id == self.article.id and self.start <= chunk.start < self.end
 
 
-def stretch_with(question: str, evidence: Sequence[Evidence]) -> Stretch | None:
+def stretch_with(question: str, evidence: Sequence[Evidence], characters: int) -> Stretch | None:
     """Return the shortest stretch with just as many headings or numbered items as `question` asks for.
 
-    It must hold `NEAR` of what was found for the question, by score: other things are numbered too.
+    It must hold `NEAR` of what was found for the question, by score: other things are numbered too. One of more than
+    `characters` counts by its headings alone: its items could not be shown.
     """
     wanted = counts(question)
     total = sum(max(e.score, 0.0) for e in evidence)
     found = [s for e in evidence for s in _stretches(e.chunk)] if wanted else []
-    fitting = [s for s in found if _held(s, evidence) >= NEAR * total and wanted & items(s)]
+    near = [s for s in found if _held(s, evidence) >= NEAR * total]
+    fitting = [s for s in near if len(s.children) in wanted or (len(s.text) <= characters and wanted & items(s))]
     return min(fitting, key=lambda s: s.end - s.start, default=None)
 
 

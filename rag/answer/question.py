@@ -103,7 +103,7 @@ class Shape:
 # --- several questions in one ------------------------------------------------------------
 
 _CLAUSE = re.compile(r"[^，,；;？?。！!]+[，,；;？?。！!]*")
-_ASKS = re.compile(r"多少|几|谁|什么|啥|哪|怎|咋|如何|会不会|是不是|有没有|能不能|吗")
+_ASKS = re.compile(r"多少|多[久长大高]|几|谁|什么|啥|哪|怎|咋|如何|会不会|是不是|有没有|能不能|吗")
 _LEANS = re.compile(r"各|分别|谁|哪[边个家]|占|直接|间接|简单|概括|归纳|说说|讲讲|捋")
 _TWO_YEARS = re.compile(r"(?P<one>(?:19|20)\d{2})年?(?:[和跟与同比、]|相?比)(?P<other>(?:19|20)\d{2})年")
 _CHANGED = re.compile(
@@ -111,6 +111,7 @@ _CHANGED = re.compile(
     r"(?:高|涨)了?还是(?:低|降)了?|哪[年一]?年?(?:高|多|低|少)|有(?:什么|啥)变化"
 )
 """What asks how two years differ: each year is asked for what it was."""
+_QUOTED = re.compile(r"“[^”]+”|《[^》]+》")
 MAX_PARTS = 3
 _OWN = 7
 """Characters from which an asking clause can be a question by itself."""
@@ -141,7 +142,10 @@ def parts(question: str) -> tuple[str, ...]:
     for clause in asked:
         own = home if told and not (places(f"{lead}{clause}") or cities(clause)) else ""
         question = f"{lead}{own}{clause}".rstrip("，,；;")
-        told.append(standalone(question, [Turn(told[-1], "")]) if told else question)
+        if told and _QUOTED.search(told[0]) and not _QUOTED.search(clause):
+            told.append(_join(told[0], question))
+        else:
+            told.append(standalone(question, [Turn(told[-1], "")]) if told else question)
     return tuple(told)
 
 
@@ -164,7 +168,8 @@ _PRONOUN = re.compile(
 )
 _ENTITY = re.compile(
     r"《[^》]{2,40}》|[\u4e00-\u9fa5]{2,12}?(?:医院|医保局|卫生健康委|药监局|大学|公司|保心丸|学会|研究所|研究院)|"
-    r"[\u4e00-\u9fa5]{2,8}?(?:省|市|县|自治区)"
+    r"(?:(?!多少|几|了|的|是|有|个)[\u4e00-\u9fa5]){2,8}?(?:省(?!级)|市(?![级场])|县(?![级域])|自治区)|"
+    r"[\u4e00-\u9fa5]{0,4}“[^”]{2,12}”(?:(?!多少|几|了|的|是|有|建|拿|入|获)[\u4e00-\u9fa5]){0,4}"
 )
 _TAIL = "？?。！!，, "
 _SHORT = 9
@@ -204,6 +209,7 @@ def _stands_alone(question: str) -> bool:
     return bool(places(question) or _ENTITY.search(question)) or len(question) >= _SHORT + 5
 
 
+_COUNTED = re.compile(r"(?:几|多少)[个家所名位项条种支间张]?(?P<thing>[\u4e00-\u9fa5“”]{3,})[?？]?$")
 _FOLLOWS = "（接着“"
 
 
@@ -242,6 +248,8 @@ def _swap(previous: str, topic: str) -> str:
     entity = _ENTITY.search(previous)
     if entity and (_ENTITY.search(topic) or topic.endswith(("医院", "院"))):
         return previous[: entity.start()] + topic + previous[entity.end() :]
+    if counted := _COUNTED.search(previous):
+        return f"{previous[: counted.start('thing')]}{topic}"
     alike = _resembling(previous, topic)
     if alike:
         return previous.replace(alike, topic, 1)

@@ -104,7 +104,7 @@ class EvidenceReader:
 
     def _whole(self, kind: Kind, question: str, evidence: Sequence[Evidence], characters: int) -> list[Passage]:
         """What a list or a summary is made of: the stretch that it is about, whole or as its skeleton."""
-        stretch = stretch_with(question, evidence)
+        stretch = stretch_with(question, evidence, characters)
         if stretch is None and kind is Kind.SUMMARY:
             stretch = stretch_of(evidence)
         if stretch is None:

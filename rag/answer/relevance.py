@@ -14,9 +14,10 @@ import numpy as np
 
 from rag.answer.citing import Aligned, Passage
 from rag.answer.numbers import Quantity, all_quantities
+from rag.answer.question import asked_now
 from rag.answer.reading import Kind, kind_of
 from rag.corpus.places import cities, places
-from rag.corpus.words import Words, fold
+from rag.corpus.words import Words, character_pairs, fold
 from rag.ports import Embedder
 
 ALIKE = 0.8
@@ -49,6 +50,8 @@ _NAME = re.compile(
     r"哪(?:一|几|[一二三四五六七八九十]|些)?[个家所座]?(?P<kind>城市|医院|出版社|大学|学校|研究院|研究所|学会|协会|银行)"
 )
 """A question for names of a kind that stands in the names themselves, but for cities."""
+_QUOTED = re.compile(r"(?<![回复答说写出])“([^”]{2,20})”")
+"""A term that a question is about; what it wants to be answered with is none."""
 _CLAUSE_END = re.compile(r"[，。？！,?!；;]")
 
 
@@ -64,6 +67,7 @@ class Relevance:
         """Return what `question` names that the cited text does not speak of; nothing where it answers."""
         passages = [p for item in aligned for p in item.passages]
         missing = self._places(question, passages) + self._terms(question, passages) + _named(question, aligned)
+        missing += _quoted(question, passages)
         count = self._asked_count(question)
         if not missing and count:
             missing = self._count(question, count, aligned)
@@ -144,6 +148,13 @@ class Relevance:
         """Whether a cited sentence is as near to the question as to be it in other words."""
         vectors = self._embedder.embed([question, *(p.text for p in passages)])
         return bool(np.max(vectors[0] @ vectors[1:].T) >= SAME)
+
+
+def _quoted(question: str, passages: Sequence[Passage]) -> list[str]:
+    """What the question puts in quotation marks and no cited passage or heading holds, not even in part."""
+    held = character_pairs(" ".join(f"{p.context} {p.chunk.text}" for p in passages))
+    named = _QUOTED.findall(asked_now(question))
+    return [name for name in named if (pairs := character_pairs(name)) and pairs.isdisjoint(held)]
 
 
 def _named(question: str, aligned: Sequence[Aligned]) -> list[str]:

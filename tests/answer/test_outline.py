@@ -51,14 +51,16 @@ def test_a_stretch_lists_its_headings_and_each_numbering_from_one_on() -> None:
 
 def test_a_count_leads_to_the_section_with_as_many_headings() -> None:
     of = outlined()
-    stretch = stretch_with("药店三类违规是哪些", [found(of, "近日，医保局发出通知。"), found(of, "不得超量。", 0.9)])
+    stretch = stretch_with(
+        "药店三类违规是哪些", [found(of, "近日，医保局发出通知。"), found(of, "不得超量。", 0.9)], 1000
+    )
     assert stretch is not None
     assert stretch.text.startswith("一、药店问题")
     assert [child.heading for child in stretch.children] == ["①空刷凭证", "②倒卖串药", "③超量开药"]
 
 
 def test_a_count_leads_to_a_numbering_inside_the_text() -> None:
-    stretch = stretch_with("下一步抓哪四件事", [found(outlined(), "一是宣传，二是培训，三是检查，四是处罚。")])
+    stretch = stretch_with("下一步抓哪四件事", [found(outlined(), "一是宣传，二是培训，三是检查，四是处罚。")], 1000)
     assert stretch is not None
     assert stretch.text.startswith("二、下一步")
 
@@ -66,11 +68,11 @@ def test_a_count_leads_to_a_numbering_inside_the_text() -> None:
 def test_a_numbering_that_little_evidence_lies_in_is_not_believed() -> None:
     of, other = outlined(), article("药店另有规定。", id_="b#1")
     evidence = [Evidence(whole(other), 1.0), found(of, "不得超量。", 0.3)]
-    assert stretch_with("三类违规是哪些", evidence) is None
+    assert stretch_with("三类违规是哪些", evidence, 1000) is None
 
 
 def test_without_a_count_no_stretch_is_better_than_another() -> None:
-    assert stretch_with("违规是哪些", [found(outlined(), "不得超量。")]) is None
+    assert stretch_with("违规是哪些", [found(outlined(), "不得超量。")], 1000) is None
 
 
 def test_a_summary_is_of_the_section_that_holds_most_of_the_evidence_else_of_the_article() -> None:
@@ -78,3 +80,9 @@ def test_a_summary_is_of_the_section_that_holds_most_of_the_evidence_else_of_the
     inside = [found(of, "不得空刷。"), found(of, "不得倒卖。"), found(of, "四是处罚。", 0.2)]
     assert stretch_of(inside).text.startswith("一、药店问题")
     assert stretch_of([found(of, "不得空刷。"), found(of, "四是处罚。"), found(of, "近日")]).text == TEXT
+
+
+def test_a_numbering_too_long_to_be_shown_is_left_but_for_its_headings() -> None:
+    of = outlined()
+    assert stretch_with("下一步抓哪四件事", [found(of, "一是宣传，二是培训，三是检查，四是处罚。")], 10) is None
+    assert stretch_with("药店三类违规是哪些", [found(of, "不得超量。")], 10) is not None

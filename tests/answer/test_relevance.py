@@ -78,3 +78,9 @@ def test_where_a_name_is_asked_for_a_text_without_one_lacks_it() -> None:
     assert lacks("定了是哪家医院", "力争新增1~2家国家医学中心。", "力争新增1~2家国家医学中心。") == ("医院",)
     assert lacks("挂牌在哪家医院", "在内蒙古国际蒙医医院挂牌。", "在内蒙古国际蒙医医院挂牌。") == ()
     assert lacks("大会在哪个城市开", "大会深化交流合作。", "大会深化交流合作。") == ("城市",)
+
+
+def test_a_term_in_quotation_marks_must_stand_in_the_cited_passage() -> None:
+    text = "建立数字化监管和数字化诊疗。"
+    assert lacks("说的“四智”是哪四个", "是数字化监管和数字化诊疗。", text) == ("四智",)
+    assert lacks("“数字化”是哪些", "是数字化监管和数字化诊疗。", text) == ()
