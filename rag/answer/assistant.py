@@ -17,7 +17,7 @@ import prompts
 from rag.answer.citing import Aligned, Aligner, distinct, distinct_aligned, joined_leads, letters, number, plain
 from rag.answer.events import Event, EvidenceFound, Finished, Redraft, Stage, Token
 from rag.answer.forms import NOT_HELD, Numbered, asked_of, table, timeline
-from rag.answer.question import Shape, normalise, parts, standalone
+from rag.answer.question import Shape, as_told, leans, normalise, parts, standalone
 from rag.answer.quoting import quote
 from rag.answer.reading import EvidenceReader, Kind, Reading
 from rag.answer.relevance import Relevance, one_side_is_told
@@ -50,6 +50,9 @@ _NO_ANSWER = (
 )
 
 
+STUCK_PIECES = 40
+_STUCK = re.compile(r"(.{1,6}?)\1{11}$")
+"""A small model that has lost itself writes the same again and again: no more seconds are spent on it."""
 _STILL_ASKING = re.compile(r"多少|(?<![这近前后去来])几[年月天](?!来)|什么时候|[?？]$")
 
 
@@ -201,6 +204,8 @@ class Assistant:
         """Whether the evidence is so far from the question that no LLM seconds are spent on it."""
         if not part.reading.passages or not part.reading.coverage:
             return True
+        if leans(part.question):
+            return False  # the conversation is about the library already, and its words count for little
         return part.reading.coverage < self._thresholds.coverage and part.nearest < self._thresholds.similarity
 
     def _told(self, part: Part, generator: Generator, clock: _Clock) -> Drafting[Event, None, _Told]:
@@ -265,12 +270,14 @@ class Assistant:
                 clock.mark("first_token_s")
             pieces.append(piece)
             yield Token(piece)
+            if _STUCK.search("".join(pieces[-STUCK_PIECES:])):
+                break
         return "".join(pieces)
 
     def messages(self, part: Part, remark: str = "") -> tuple[Message, ...]:
         """Return the prompt: what never changes, the evidence, and only then the question."""
         prompt = Template(part.scenario.prompt) if part.scenario else prompts.load(f"answer_{part.reading.kind}")
-        body = prompt.substitute(evidence=part.reading.text, question=part.question)
+        body = prompt.substitute(evidence=part.reading.text, question=as_told(part.question))
         return (
             Message("system", prompts.load("answer_system").template),
             Message("user", f"{body}\n{remark}" if remark else body),

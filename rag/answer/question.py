@@ -236,6 +236,17 @@ def asked_now(question: str) -> str:
     return question.partition(_FOLLOWS)[0]
 
 
+def leans(question: str) -> bool:
+    """Whether a standalone question has the one that it follows put behind it."""
+    return _FOLLOWS in question
+
+
+def as_told(question: str) -> str:
+    """Return a standalone question as an LLM is asked it: what was asked before first, what is asked now last."""
+    now, follows, before = question.partition(_FOLLOWS)
+    return f"（上一问：“{before.removesuffix('问）')}）现在只答：{now}" if follows else question
+
+
 def _swap(previous: str, topic: str) -> str:
     """Put `topic` in the place of what it resembles in the previous question."""
     spans = place_spans(previous)

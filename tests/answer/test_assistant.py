@@ -215,3 +215,15 @@ def test_a_date_that_was_miscopied_is_quoted(ask) -> None:
 def test_a_hospital_that_no_evidence_names_is_not_believed(ask) -> None:
     answer = ask(ScriptedGenerator("厦门定点医药机构接入即时结算系统的是瑞金医院。")).answer(SYSTEM)
     assert answer.verdict is Verdict.REFUSED
+
+
+def test_a_model_that_repeats_itself_is_stopped(ask) -> None:
+    generator = ScriptedGenerator("厦门有1" + "0" * 300, piece=1)
+    ask(generator).answer(SYSTEM)
+    assert generator.closed_early >= 1
+
+
+def test_a_follow_up_is_put_last_and_what_was_asked_before_stands_aside(ask) -> None:
+    generator = ScriptedGenerator("湖南中药种植面积达485万亩。")
+    ask(generator).answer("占多大", [Turn("湖南种了多少亩中药？", "485万亩。")])
+    assert "问题：（上一问：“湖南种了多少亩中药”）现在只答：占多大" in generator.prompts[0][-1].content
