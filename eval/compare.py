@@ -24,7 +24,7 @@ from eval.report import FOLDS, link, missed, save, table
 from eval.runs import Row, Run, read_run
 from rag.errors import UsageError
 
-LOSS_METRICS = ("fully_correct", "key_facts", "evidence_hit@5")
+LOSS_METRICS = ("fully_correct", "key_facts", "evidence_hit@1", "evidence_hit@5")
 """A significant loss is one of these. A question that failed in one run alone counts 0 there, not as missing."""
 
 FEW = 10
