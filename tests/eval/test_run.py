@@ -504,15 +504,11 @@ def test_report_diff_and_gate_work_on_runs(weice: Weice, home: Path, app: SmallA
     assert weice("eval", "gate", good, home / "high.toml")[0] != 0
 
 
-def test_a_significant_loss_is_exit_code_1(weice: Weice, home: Path, app: SmallApp) -> None:
+def test_a_significant_loss_is_exit_code_1(weice: Weice, home: Path) -> None:
     good = Path(json.loads(weice("eval", "run", home / "set.jsonl", "--json")[1])["run"])
 
-    class Babbler(Writer):
-        def generate(self, messages: Sequence[Message], *, max_tokens: int) -> Iterator[str]:  # noqa: ARG002
-            yield "资料中未找到。"
-
-    app.generator = Babbler(app.settings.data_dir / "asked.log")  # type: ignore[assignment]
-    bad = Path(json.loads(weice("eval", "run", home / "set.jsonl", "--json")[1])["run"])
+    blind = ("--set", "words=false", "--set", "dense=false", "--set", "sentences=false")
+    bad = Path(json.loads(weice("eval", "run", home / "set.jsonl", "--json", *blind)[1])["run"])
     assert json.loads((bad / "summary.json").read_text(encoding="utf-8"))["overall"]["key_facts"]["value"] == 0.0
     assert weice("eval", "diff", good, bad, "-o", home / "diff.html")[0] == 1
 
