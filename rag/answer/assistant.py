@@ -230,7 +230,7 @@ class Assistant:
             yield Stage("核对")
             drafts = ((text, aligned), (second, self._aligned(second, part.reading)))
             text, aligned = max(drafts, key=lambda pair: _standing(pair[1]))
-        standing = self._in_its_row(part, [a for a in aligned if a.support is not Support.NONE])
+        standing = self._in_its_row(part, _upheld(aligned))
         lacks = self._relevance.lacks(part.question, standing) if standing else ()
         if not standing or (lacks and not one_side_is_told(part.question, lacks)):
             return _Told(part, (), _unsaid(lacks) or NO_EVIDENCE)
@@ -242,13 +242,13 @@ class Assistant:
 
     def _suffices(self, part: Part, aligned: Sequence[Aligned]) -> bool:
         """Whether what stands of a draft already tells the number that was asked for: no more seconds are spent."""
-        standing = [a for a in aligned if a.support is not Support.NONE]
+        standing = _upheld(aligned)
         counting = part.reading.kind is Kind.FACT and Shape.of(part.question).number
         return counting and bool(standing) and not self._relevance.lacks(part.question, standing)
 
     def _stated(self, part: Part, aligned: Sequence[Aligned]) -> tuple[Aligned, ...]:
         """The best sentence where it states the number or date that was asked for, and the draft does not."""
-        standing = [a for a in aligned if a.support is not Support.NONE]
+        standing = _upheld(aligned)
         best = tuple(Aligned(p.text, (p,), Support.FULL, ()) for p in part.reading.passages[:1])
         if part.scenario or not best or part.reading.kind is not Kind.FACT:
             return ()
@@ -337,9 +337,14 @@ class Assistant:
         return replace(draft, text=REFUSAL, reason=reason, mode=mode, timings=clock.timings)
 
 
+def _upheld(aligned: Sequence[Aligned]) -> list[Aligned]:
+    """The sentences of a draft that cited text carries."""
+    return [a for a in aligned if a.support is not Support.NONE]
+
+
 def _standing(aligned: Sequence[Aligned]) -> tuple[bool, int]:
     """How well a draft stands: wholly, and with how many sentences."""
-    standing = sum(a.support is not Support.NONE for a in aligned)
+    standing = len(_upheld(aligned))
     return bool(standing) and standing == len(aligned), standing
 
 
