@@ -25,6 +25,9 @@ from rag.errors import LlmUnavailable, StorageError
 
 CHILD = Path(__file__).with_name("child.py")
 _MEND = "请运行 weice models verify 检查模型文件；内存不足时请关掉别的程序，也可以先用 --no-llm"
+_WAITING = {"OMP_WAIT_POLICY": "passive"}
+"""llama.cpp's threads sleep while they wait for each other: spinning ones starve where another program takes a core
+(eval/NOTES.md)."""
 _STOP_S = 10.0
 _HEALTH_S = 10.0
 
@@ -139,6 +142,7 @@ class LocalServer:
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
+                env=os.environ | _WAITING,
                 start_new_session=True,  # Ctrl-C here must not end what others use
             )
         try:
