@@ -32,11 +32,12 @@ KEPT = 0.99
 FULL = 0.9
 """Share of the right sentences that are shown as fully supported."""
 _GRID = np.round(np.arange(0.05, 0.95, 0.05), 2)
+_SCORES = np.round(np.arange(0.05, 3.0, 0.05), 2)
 
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """What thresholds are fitted to: (coverage, similarity) of questions, and shares of right sentences."""
+    """What thresholds are fitted to: (coverage, score) of questions, and shares of right sentences."""
 
     answerable: tuple[tuple[float, float], ...]
     unanswerable: tuple[tuple[float, float], ...]
@@ -85,12 +86,12 @@ def signals(
         own += _shares(assistant, rows[n], parts[n])
         foreign += _shares(assistant, rows[n], parts[other])
     others = [assistant.parts(case.question) for case in foils]
-    by_kind = ([(p.reading.coverage, p.nearest) for p in ps] for ps in parts)
+    by_kind = ([(p.reading.coverage, p.score) for p in ps] for ps in parts)
     kinds = [(row.answerable, max(pairs)) for row, pairs in zip(rows, by_kind, strict=True)]
     return Signals(
         tuple(pair for answerable, pair in kinds if answerable),
         tuple(pair for answerable, pair in kinds if not answerable)
-        + tuple(max((p.reading.coverage, p.nearest) for p in ps) for ps in others),
+        + tuple(max((p.reading.coverage, p.score) for p in ps) for ps in others),
         tuple(own),
         tuple(foreign),
     )
@@ -102,15 +103,15 @@ def calibrate(found: Signals) -> Calibration:
     From `full` on a sentence stands as the better nine tenths of the right ones do; below it, it is shown as partly
     supported.
     """
-    pairs = [(c, s) for c in _GRID for s in _GRID if _refused(found.answerable, c, s) <= 1 - KEPT]
-    coverage, similarity = max(pairs, key=lambda pair: (_refused(found.unanswerable, *pair), -pair[0], -pair[1]))
+    pairs = [(c, s) for c in _GRID for s in _SCORES if _refused(found.answerable, c, s) <= 1 - KEPT]
+    coverage, score = max(pairs, key=lambda pair: (_refused(found.unanswerable, *pair), -pair[0], -pair[1]))
     own, foreign = np.array(found.own), np.array(found.foreign)
     carried, full = (max((g for g in _GRID if np.mean(own >= g) >= kept), default=_GRID[0]) for kept in (KEPT, FULL))
-    limits = Thresholds(coverage=coverage, similarity=similarity, carried=carried, full=full)
+    limits = Thresholds(coverage=coverage, score=score, carried=carried, full=full)
     return Calibration(
         limits,
-        _refused(found.answerable, coverage, similarity),
-        _refused(found.unanswerable, coverage, similarity),
+        _refused(found.answerable, coverage, score),
+        _refused(found.unanswerable, coverage, score),
         float(np.mean(own >= limits.carried)),
         float(np.mean(foreign >= limits.carried)),
         float(np.mean(own >= limits.full)),
@@ -126,7 +127,7 @@ def render(result: Calibration) -> str:
     for heading in ("界线", "值", "效果"):
         table.add_column(heading)
     refused = f"可答的题误拒 {result.refused_answerable:.1%}，资料中没有的题先拒 {result.refused_unanswerable:.1%}"
-    table.add_row("coverage，similarity", f"{t.coverage:.2f}，{t.similarity:.2f}", refused)
+    table.add_row("coverage，score", f"{t.coverage:.2f}，{t.score:.2f}", refused)
     kept = f"答对的句子 {result.own_carried:.1%} 有依据；换成别题的资料 {result.foreign_carried:.1%}"
     table.add_row("carried", f"{t.carried:.2f}", kept)
     table.add_row("full", f"{t.full:.2f}", f"答对的句子 {result.own_full:.1%} 依据完整")
@@ -154,6 +155,6 @@ def _shares(assistant: Assistant, row: Row, parts: Sequence[Part]) -> list[float
     return [assistant.aligner.align(s.text, passages).share for s in row.answer.sentences] if row.answer else []
 
 
-def _refused(pairs: Sequence[tuple[float, float]], coverage: float, similarity: float) -> float:
+def _refused(pairs: Sequence[tuple[float, float]], coverage: float, score: float) -> float:
     """The share of the questions of which both signals lie below the thresholds."""
-    return sum(c < coverage and s < similarity for c, s in pairs) / len(pairs) if pairs else 0.0
+    return sum(c < coverage and s < score for c, s in pairs) / len(pairs) if pairs else 0.0

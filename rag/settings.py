@@ -35,8 +35,8 @@ class Thresholds(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    coverage: float = Field(ge=0, le=1, description="问题用词在最好一句里的占比，低于它并且相似度也低时直接拒答")
-    similarity: float = Field(ge=0, le=1, description="问题与最近段落的余弦相似度")
+    coverage: float = Field(ge=0, le=1, description="问题用词在最好一句里的占比，它与最好一段的得分都低时直接拒答")
+    score: float = Field(ge=0, description="最好一段的得分（重排之后）")
     carried: float = Field(ge=0, le=1, description="句子用词在所引原文里的占比，低于它即无依据")
     full: float = Field(ge=0, le=1, description="达到它即依据完整，其间为部分依据")
 
@@ -76,6 +76,10 @@ class Settings(BaseSettings):
     llm_idle_s: float = Field(600.0, gt=0, description="本机大模型空闲多少秒后自行退出")
     llm_threads: int = Field(0, ge=0, description="本机大模型线程数，0 为自动")
     llm_context: int = Field(4096, ge=1024, description="本机大模型上下文长度（token）")
+    llm_writes: Literal["auto", "all", "short"] = Field(
+        "auto",
+        description="大模型写哪些回答：all 全部；short 只写事实和比较，其余照录原文；auto 本机 short，接口 all",
+    )
     answer_tokens: int = Field(400, ge=16, description="回答最长 token 数")
 
     # Retrieval

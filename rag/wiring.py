@@ -208,6 +208,7 @@ class App:
         """An assistant over the live index, with or without an LLM."""
         from rag.answer.assistant import Assistant, Thresholds
         from rag.answer.citing import Aligner
+        from rag.answer.kinds import Kind as AnswerKind
         from rag.answer.ranking import SentenceRanker
         from rag.answer.reading import EvidenceReader
         from rag.answer.relevance import Relevance
@@ -216,6 +217,7 @@ class App:
         if use_llm:
             self.prepare()
         limits = s.thresholds
+        short = s.llm_writes == "short" or (s.llm_writes == "auto" and s.llm == "local")
         aligner = Aligner(
             self.words.tokens, self.index.idf, self.similarity, carried=limits.carried, full=limits.full
         )
@@ -230,7 +232,8 @@ class App:
             passages=s.passages,
             answer_tokens=s.answer_tokens,
             max_question_chars=s.max_question_chars,
-            thresholds=Thresholds(limits.coverage, limits.similarity),
+            thresholds=Thresholds(limits.coverage, limits.score if s.reranker == "features" else 0.0),
+            quoted_kinds=frozenset({AnswerKind.LIST, AnswerKind.SUMMARY} if short else ()),
         )
 
     def run_batch(

@@ -70,5 +70,5 @@ def assistant(index: IndexVersion, generator: Generator | None) -> Assistant:
         Relevance(words, HashingEmbedder()),
         generator,
         index_version=index.version,
-        thresholds=Thresholds(coverage=0.05, similarity=0.5),
+        thresholds=Thresholds(coverage=0.05, score=0.5),
     )

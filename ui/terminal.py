@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from rag.answer.events import Event, EvidenceFound, Finished, Redraft, Stage, Token
+from rag.answer.events import Event, EvidenceFound, Finished, Stage, Token
 from rag.schema import Answer, Article, Evidence, Support, Verdict
 from ui.labels import MODES, SUPPORTS, VERDICTS, citation_place, place, strength
 
@@ -64,8 +64,6 @@ def show_events(events: Iterable[Event]) -> None:
                     err.print("草稿（尚未核对）：", style="dim", end="")
                 err.print(text, style="dim", end="")
                 drafting = True
-            case Redraft(reason):
-                err.print(f"\n草稿未通过核对（{reason}），重写：", style="dim", end="")
             case Finished(answer):
                 if drafting:
                     err.print()

@@ -15,11 +15,12 @@ from string import Template
 
 import prompts
 from rag.answer.citing import Aligned, Aligner, distinct, distinct_aligned, joined_leads, letters, number, plain
-from rag.answer.events import Event, EvidenceFound, Finished, Redraft, Stage, Token
+from rag.answer.events import Event, EvidenceFound, Finished, Stage, Token
 from rag.answer.forms import NOT_HELD, Numbered, asked_of, table, timeline
-from rag.answer.question import Shape, as_told, leans, normalise, parts, standalone
+from rag.answer.kinds import Kind
+from rag.answer.question import as_told, leans, normalise, parts, standalone
 from rag.answer.quoting import quote
-from rag.answer.reading import EvidenceReader, Kind, Reading
+from rag.answer.reading import EvidenceReader, Reading
 from rag.answer.relevance import Relevance, one_side_is_told
 from rag.answer.retrieval import interleave
 from rag.answer.scenarios import Scenario
@@ -31,8 +32,6 @@ from rag.schema import Answer, Evidence, Message, Mode, Support, Timings, Turn, 
 
 NOT_FOUND = "资料中未找到"
 NO_EVIDENCE = "资料中没有找到依据"
-DATED = 0.4
-"""Share of the question's word weight that a sentence with a date holds which is quoted for a draft without one."""
 REFUSAL = f"{NOT_FOUND}与这个问题直接对应的内容。"
 _NO_ANSWER = (
     "资料中未找到",
@@ -60,12 +59,12 @@ _STILL_ASKING = re.compile(r"多少|(?<![这近前后去来])几[年月天](?!�
 class Thresholds:
     """Below both the evidence is not asked for an answer; fitted by `weice eval calibrate`.
 
-    `coverage` is of the share of the question's word weight in the best sentence, `similarity` of the cosine of the
-    question and the nearest passage.
+    `coverage` is of the share of the question's word weight in the best sentence, `score` of the best passage's
+    score, which separates other matters better than its cosine does (eval/NOTES.md).
     """
 
     coverage: float = 0.3
-    similarity: float = 0.7
+    score: float = 1.0
 
 
 @dataclass(slots=True)
@@ -92,9 +91,9 @@ class Part:
     """The place whose row of a table the answer fills."""
 
     @property
-    def nearest(self) -> float:
-        """The cosine of the question and the nearest passage, 0 where the dense leg is off."""
-        return max((e.similarity for e in self.evidence), default=0.0)
+    def score(self) -> float:
+        """The best passage's score."""
+        return max((e.score for e in self.evidence), default=0.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +103,8 @@ class _Told:
     part: Part
     standing: tuple[Aligned, ...]
     missing: str | None = None
+    quoted: bool = False
+    """Whether it is quoted, not written."""
 
 
 class Assistant:
@@ -122,8 +123,9 @@ class Assistant:
         answer_tokens: int = 400,
         max_question_chars: int = 2000,
         thresholds: Thresholds | None = None,
+        quoted_kinds: frozenset[Kind] = frozenset(),
     ) -> None:
-        """Compose the parts; without a generator every answer is made of quotes."""
+        """Compose the parts; without a generator every answer is made of quotes, with one those of `quoted_kinds`."""
         self._retriever = retriever
         self._reader = reader
         self.aligner = aligner
@@ -137,6 +139,7 @@ class Assistant:
         self._answer_tokens = answer_tokens
         self._max_question_chars = max_question_chars
         self._thresholds = thresholds or Thresholds()
+        self._quoted_kinds = quoted_kinds
 
     def answer(self, question: str, history: Sequence[Turn] = (), scenario: Scenario | None = None) -> Answer:
         """Return the checked answer. Raises `UsageError` on an empty question."""
@@ -206,66 +209,54 @@ class Assistant:
             return True
         if leans(part.question):
             return False  # the conversation is about the library already, and its words count for little
-        return part.reading.coverage < self._thresholds.coverage and part.nearest < self._thresholds.similarity
+        return part.reading.coverage < self._thresholds.coverage and part.score < self._thresholds.score
 
     def _told(self, part: Part, generator: Generator, clock: _Clock) -> Drafting[Event, None, _Told]:
-        """Write on one question, check, and write once more where the check fails."""
+        """Write on one question, check, and put beside it what it leaves out; quote where nothing of it stands."""
         if self._is_hopeless(part):
             return _Told(part, (), NO_EVIDENCE)
+        if self._is_quoted(part):
+            return self._from_quotes(part)
         yield Stage("生成")
-        text = yield from self._drafted(generator, part, "", clock)
+        text = yield from self._drafted(generator, part, clock)
         yield Stage("核对")
         aligned = self._aligned(text, part.reading)
-        if stated := self._stated(part, aligned):
-            return _Told(part, stated)
-        failed = [a for a in aligned if a.support is Support.NONE]
-        if (failed or not aligned) and not says_nothing(text) and not self._suffices(part, aligned):
-            wrong = "、".join(dict.fromkeys(w for a in failed for w in a.unmatched)) or text.strip()[:30]
-            yield Redraft(wrong)
-            again = prompts.load("retry").substitute(wrong=wrong)
-            try:
-                second = yield from self._drafted(generator, part, again, clock)
-            except GenerationError:
-                second = ""  # what stands of the first draft is still an answer
-            yield Stage("核对")
-            drafts = ((text, aligned), (second, self._aligned(second, part.reading)))
-            text, aligned = max(drafts, key=lambda pair: _standing(pair[1]))
         standing = self._in_its_row(part, _upheld(aligned))
+        if standing:
+            standing = (*standing, *self._left_out(part, standing))
         lacks = self._relevance.lacks(part.question, standing) if standing else ()
         if not standing or (lacks and not one_side_is_told(part.question, lacks)):
-            return _Told(part, (), _unsaid(lacks) or NO_EVIDENCE)
+            return self._from_quotes(part)
         return _Told(part, standing, _unsaid(lacks) or _missing(text, aligned))
+
+    def _is_quoted(self, part: Part) -> bool:
+        """Whether the answer is quoted and no LLM seconds are spent: a small model loses items of what it retells."""
+        return part.scenario is None and part.reading.kind in self._quoted_kinds
+
+    def _from_quotes(self, part: Part) -> _Told:
+        """What is quoted for a question, unless it lacks what is asked for."""
+        found = () if self._is_hopeless(part) else self._in_its_row(part, quote(part.reading))
+        lacks = self._relevance.lacks(part.question, found) if found else ()
+        if not found or (lacks and not one_side_is_told(part.question, lacks)):
+            return _Told(part, (), _unsaid(lacks) or NO_EVIDENCE)
+        return _Told(part, found, _unsaid(lacks), quoted=True)
+
+    def _left_out(self, part: Part, standing: Sequence[Aligned]) -> list[Aligned]:
+        """The quotes that an answer can not do without and that no standing sentence of the draft cites."""
+        if part.scenario:
+            return []
+        cited = {p.key for item in standing for p in item.passages}
+        return [item for item in quote(part.reading, essential=True) if item.passages[0].key not in cited]
 
     def _in_its_row(self, part: Part, aligned: Sequence[Aligned]) -> tuple[Aligned, ...]:
         """The sentences whose cited text speaks of the place whose row they fill; all of them outside a table."""
         return tuple(item for item in aligned if not part.row or not self._relevance.lacks(part.row, (item,)))
 
-    def _suffices(self, part: Part, aligned: Sequence[Aligned]) -> bool:
-        """Whether what stands of a draft already tells the number that was asked for: no more seconds are spent."""
-        standing = _upheld(aligned)
-        counting = part.reading.kind is Kind.FACT and Shape.of(part.question).number
-        return counting and bool(standing) and not self._relevance.lacks(part.question, standing)
-
-    def _stated(self, part: Part, aligned: Sequence[Aligned]) -> tuple[Aligned, ...]:
-        """The best sentence where it states the number or date that was asked for, and the draft does not."""
-        standing = _upheld(aligned)
-        best = tuple(Aligned(p.text, (p,), Support.FULL, ()) for p in part.reading.passages[:1])
-        if part.scenario or not best or part.reading.kind is not Kind.FACT:
-            return ()
-        shape = Shape.of(part.question)
-        if shape.time:
-            dated = shape.fits(best[0].text) and part.reading.coverage >= DATED
-            better = dated and not any(shape.fits(item.text) for item in standing)
-        else:
-            better = self._relevance.states(part.question, standing) is False
-            better = better and bool(self._relevance.states(part.question, best))
-        return best if better and not self._relevance.lacks(part.question, best) else ()
-
-    def _drafted(self, generator: Generator, part: Part, remark: str, clock: _Clock) -> Drafting[Event, None, str]:
+    def _drafted(self, generator: Generator, part: Part, clock: _Clock) -> Drafting[Event, None, str]:
         """Yield the tokens of one draft and return its text."""
         tokens = part.scenario.answer_tokens if part.scenario else None
         pieces: list[str] = []
-        for piece in generator.generate(self.messages(part, remark), max_tokens=tokens or self._answer_tokens):
+        for piece in generator.generate(self.messages(part), max_tokens=tokens or self._answer_tokens):
             if not pieces and not clock.timings.first_token_s:
                 clock.mark("first_token_s")
             pieces.append(piece)
@@ -274,13 +265,13 @@ class Assistant:
                 break
         return "".join(pieces)
 
-    def messages(self, part: Part, remark: str = "") -> tuple[Message, ...]:
+    def messages(self, part: Part) -> tuple[Message, ...]:
         """Return the prompt: what never changes, the evidence, and only then the question."""
         prompt = Template(part.scenario.prompt) if part.scenario else prompts.load(f"answer_{part.reading.kind}")
         body = prompt.substitute(evidence=part.reading.text, question=as_told(part.question))
         return (
             Message("system", prompts.load("answer_system").template),
-            Message("user", f"{body}\n{remark}" if remark else body),
+            Message("user", body),
         )
 
     def _aligned(self, text: str, reading: Reading) -> list[Aligned]:
@@ -303,33 +294,17 @@ class Assistant:
             reason=missing or None,
             sentences=said,
             citations=citations,
+            mode=Mode.EXTRACTIVE if all(one.quoted for one in told if one.standing) else Mode.LLM,
             timings=clock.timings,
         )
 
     def _quoted(self, draft: Answer, asking: Sequence[Part], clock: _Clock, reason: str | None) -> Answer:
-        quotes: list[_Told] = []
-        lacking: list[str] = []
-        for part in asking:
-            found = () if self._is_hopeless(part) else self._in_its_row(part, quote(part.reading))
-            lacks = self._relevance.lacks(part.question, found) if found else ()
-            lacking += lacks
-            quotes.append(_Told(part, () if lacks else found))
-        if not any(one.standing for one in quotes):
-            return self._refused(draft, clock, _unsaid(tuple(dict.fromkeys(lacking))) or NO_EVIDENCE)
-        body, said, citations = _laid_out(quotes)
-        missing = _lacking(quotes)
+        """The answer made of quotes alone, and why it is."""
+        answer = self._judged(draft, [self._from_quotes(part) for part in asking], clock)
+        if answer.verdict is Verdict.REFUSED:
+            return answer
         reason = reason or "摘录模式：以下为资料原文"
-        clock.mark("total_s")
-        return replace(
-            draft,
-            text=body,
-            verdict=Verdict.PARTIAL if missing else Verdict.ANSWERED,
-            reason=f"{reason}；{missing}" if missing else reason,
-            sentences=said,
-            citations=citations,
-            mode=Mode.EXTRACTIVE,
-            timings=clock.timings,
-        )
+        return replace(answer, reason=f"{reason}；{answer.reason}" if answer.reason else reason)
 
     def _refused(self, draft: Answer, clock: _Clock, reason: str = NO_EVIDENCE) -> Answer:
         clock.mark("total_s")
@@ -340,12 +315,6 @@ class Assistant:
 def _upheld(aligned: Sequence[Aligned]) -> list[Aligned]:
     """The sentences of a draft that cited text carries."""
     return [a for a in aligned if a.support is not Support.NONE]
-
-
-def _standing(aligned: Sequence[Aligned]) -> tuple[bool, int]:
-    """How well a draft stands: wholly, and with how many sentences."""
-    standing = len(_upheld(aligned))
-    return bool(standing) and standing == len(aligned), standing
 
 
 def _rows(told: Sequence[_Told]) -> dict[str, list[Aligned]]:

@@ -133,11 +133,12 @@ class Aligner:
         found: dict[tuple[str, Span], Passage] = {}
         for chunk in chunks:
             for span in sentence_spans(chunk.article.text, chunk.start, chunk.end):
-                text = chunk.article.text[span[0] : span[1]]
-                found.setdefault((chunk.article.id, span), self._passage(chunk, span, text))
+                found.setdefault((chunk.article.id, span), self.passage(chunk, span))
         return list(found.values())
 
-    def _passage(self, chunk: Chunk, span: Span, text: str) -> Passage:
+    def passage(self, chunk: Chunk, span: Span) -> Passage:
+        """Return the stretch `span` of the chunk's article as a passage."""
+        text = chunk.article.text[span[0] : span[1]]
         return Passage(chunk, span, frozenset(self._tokens(text)), character_pairs(text))
 
     def align(self, sentence: str, passages: Sequence[Passage]) -> Aligned:

@@ -1,6 +1,6 @@
 """What `Assistant.stream` tells while it works, in the order in which it happens.
 
-A stream is: Stage…, EvidenceFound, Stage, Token…, (Redraft, Token…)?, Finished. The last event is always Finished.
+A stream is: Stage…, EvidenceFound, Stage, Token…, Stage, Finished. The last event is always Finished.
 """
 
 from __future__ import annotations
@@ -32,17 +32,10 @@ class Token:
 
 
 @dataclass(frozen=True, slots=True)
-class Redraft:
-    """The draft so far did not stand the check and is written again: forget its tokens."""
-
-    reason: str
-
-
-@dataclass(frozen=True, slots=True)
 class Finished:
     """The checked answer."""
 
     answer: Answer
 
 
-Event = Stage | EvidenceFound | Token | Redraft | Finished
+Event = Stage | EvidenceFound | Token | Finished

@@ -1,17 +1,13 @@
-"""Answers without an LLM: the best sentences, verbatim, each its own citation."""
+"""Answers without an LLM: what was selected for the question, verbatim, each sentence its own citation."""
 
 from __future__ import annotations
 
 from rag.answer.citing import Aligned
-from rag.answer.reading import Kind, Reading
+from rag.answer.reading import Reading
 from rag.schema import Support
 
-_SENTENCES = {Kind.FACT: 2, Kind.COMPARE: 4, Kind.LIST: 8, Kind.SUMMARY: 5}
-"""Quoted sentences by the kind of answer."""
 
-
-def quote(reading: Reading) -> list[Aligned]:
-    """Return the best sentences of the reading, in the library's order; headings alone are not quoted."""
-    chosen = list(reading.passages[: _SENTENCES[reading.kind]])
-    chosen.sort(key=lambda p: p.key)
-    return [Aligned(p.text, (p,), Support.FULL, ()) for p in chosen]
+def quote(reading: Reading, *, essential: bool = False) -> list[Aligned]:
+    """Return the sentences that the reading selected, in the order of the text, or only the essential ones."""
+    quotes = reading.essential if essential else reading.quotes
+    return [Aligned(p.text, (p,), Support.FULL, ()) for p in quotes]

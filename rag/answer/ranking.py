@@ -99,6 +99,8 @@ class RankedSentence:
     passage: Passage
     score: float
     held: float
+    terms: frozenset[str] = frozenset()
+    """The words of the question that the sentence or its headings hold."""
 
 
 class SentenceRanker:
@@ -118,13 +120,16 @@ class SentenceRanker:
         passages, features = self.features(question, evidence, more)
         held = features[:, SENTENCE_FEATURES.index("held")]
         rows = zip(passages, features @ self._weights, held, strict=True)
-        ranked = [RankedSentence(passage, float(score), float(share)) for passage, score, share in rows]
+        asked = self._weights_of(asked_now(question))
+        ranked = [RankedSentence(p, float(score), float(share), self._terms(p, asked)) for p, score, share in rows]
         return sorted(ranked, key=lambda row: -row.score)
 
+    def _terms(self, passage: Passage, asked: Mapping[str, float]) -> frozenset[str]:
+        return frozenset(asked).intersection(passage.words.union(self._words.tokens(passage.context)))
+
     def _weights_of(self, question: str) -> dict[str, float]:
-        """The words of a question and what means the same, each with its weight."""
-        texts = [question, *self._words.synonyms(question)]
-        return {word: self._idf(word) for text in texts for word in self._words.tokens(text)}
+        """The words of a question, each with its weight."""
+        return {word: self._idf(word) for word in self._words.tokens(question)}
 
     def features(
         self, question: str, evidence: Sequence[Evidence], more: Sequence[Passage] = ()

@@ -6,29 +6,20 @@ library's, whatever the question: the same evidence gives a byte-identical promp
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
 from rag.answer.citing import Aligner, Passage
+from rag.answer.kinds import Kind, kind_of
 from rag.answer.outline import Stretch, stretch_of, stretch_with
 from rag.answer.ranking import RankedSentence, SentenceRanker
+from rag.answer.selection import select
 from rag.corpus.places import places
 from rag.corpus.sentences import Span
 from rag.schema import Chunk, Evidence
 
 TOKENS_PER_CHARACTER = 0.6
 """Of the default LLM: 0.594 over a quarter of the seed articles, by its server's /tokenize."""
-
-
-class Kind(StrEnum):
-    """What kind of answer a question asks for; each has its prompt `answer_<kind>`."""
-
-    FACT = "fact"
-    LIST = "list"
-    COMPARE = "compare"
-    SUMMARY = "summary"
 
 
 SHARE = {Kind.FACT: 0.35, Kind.LIST: 1.0, Kind.COMPARE: 0.8, Kind.SUMMARY: 1.0}
@@ -41,29 +32,6 @@ WEAKEST = {Kind.FACT: 0.6, Kind.LIST: 0.0, Kind.COMPARE: 0.4, Kind.SUMMARY: 0.0}
 WHOLE = 0.5
 """Share of the best passage's score from which a list is shown a passage whole."""
 
-_COMPARE = re.compile(
-    r"对比|比较|相比|比一比|区别|差异|异同|不同|不一样|各(?:是|有|到|做|占|为)多|谁更|差多少|"
-    r"哪[个家省市边](?:省|市|医院|地方)?(?:更|的?.{0,3}[多少高低快慢大小])|比(?!例|重|率|如|上年|去年)[^，。]{0,12}(?:多|少|高|低|呢)"
-)
-_SUMMARY = re.compile(
-    r"概括|总结|概述|[讲说]了(?:什么|啥)|主要[讲说講說](?:什么|啥)|主要内容|大意|简要|简单[讲说]|大概|介绍一下|归纳|要点|[讲说]讲|说说|[捋理]一?下|梳理|"
-    r"为什么|为啥|什么原因|哪几方面"
-)
-_LIST = re.compile(
-    r"哪[几些]|几[件项条类大种点步]|几个方面|(?:什么|啥|哪)样的|什么情况|[有是]啥|有什么(?:做法|举措|措施|要求|内容|特点|经验)|哪[一]?(?:三|四|五|六|七|八|九|十)|"
-    r"(?:举措|措施|做法|任务|内容|原则|要求|方面|经验|步骤|工程|行动)(?:是|有)?(?:什么|哪|啥)|包括(?:什么|哪)|怎么[做干抓推管走]|咋[做干抓推管走]|[干做]了?(?:啥|什么)|如何"
-)
-
-
-def kind_of(question: str) -> Kind:
-    """Return what kind of answer `question` asks for, by its wording and by how many regions it names."""
-    if 2 <= len(places(question)) <= 4:
-        return Kind.COMPARE
-    for kind, pattern in ((Kind.COMPARE, _COMPARE), (Kind.SUMMARY, _SUMMARY), (Kind.LIST, _LIST)):
-        if pattern.search(question):
-            return kind
-    return Kind.FACT
-
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -74,6 +42,10 @@ class Reading:
     text: str
     coverage: float
     """Share of the question's word weight that the best sentence and its headings hold."""
+    quotes: tuple[Passage, ...] = ()
+    """What answers the question verbatim, in the order of the text."""
+    essential: tuple[Passage, ...] = ()
+    """Those of the quotes that an answer can not do without."""
 
 
 class EvidenceReader:
@@ -100,7 +72,9 @@ class EvidenceReader:
             beside = [row.passage for row in ranked if row.score >= BESIDE * ranked[0].score]
             passages = self._whole(kind, question, evidence, characters) + beside
         chosen = _within(passages, characters)
-        return Reading(kind, tuple(chosen), as_text(chosen), max((row.held for row in ranked), default=0.0))
+        coverage = max((row.held for row in ranked), default=0.0)
+        selected = select(kind, question, ranked, self._aligner.passage)
+        return Reading(kind, tuple(chosen), as_text(chosen), coverage, selected.quotes, selected.essential)
 
     def _whole(self, kind: Kind, question: str, evidence: Sequence[Evidence], characters: int) -> list[Passage]:
         """What a list or a summary is made of: the stretch that it is about, whole or as its skeleton."""

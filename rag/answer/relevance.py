@@ -13,9 +13,10 @@ from functools import partial
 import numpy as np
 
 from rag.answer.citing import Aligned, Passage
+from rag.answer.expected import other_years, unstated
+from rag.answer.kinds import Kind, kind_of, sides
 from rag.answer.numbers import Quantity, all_quantities
-from rag.answer.question import asked_now
-from rag.answer.reading import Kind, kind_of
+from rag.answer.question import asked_now, constraints
 from rag.corpus.places import cities, places
 from rag.corpus.words import Words, character_pairs, fold
 from rag.ports import Embedder
@@ -26,6 +27,8 @@ ALIKE = 0.8
 SAME = 0.85
 """Cosine of question and cited sentence from which no word needs to be alike."""
 
+SURELY = 10
+"""From this on a number without a known measure word counts something: 二级 and 三甲 do not."""
 _COUNT = re.compile(
     r"(?P<percent>百分之(?:几|多少))|(?:多少|几)(?P<unit>人次|英镑|美元|欧元|日元|[万亿]*元|[个家条项亩间张人名位种所例件座台套只支次份天年月成倍岁钱分])?|多[大高](?:的)?(?:比例|占比)|(?:比例|占比|率)(?:是|为|达|有|多高|多大)"
 )
@@ -45,13 +48,22 @@ _MONEY = tuple(_UNITS[unit] for unit in ("钱", "元", "英镑", "美元", "欧�
 """Money is always said as such: 影响因子7.5 is no price."""
 _DATES = frozenset({"year", "month", "day", "ordinal"})
 """Kinds of numbers that answer no 多少 and no measure word but that of time."""
-_ASKING = re.compile(r"多少|多[大高](?:的)?(?:比例|占比)|几|谁|什么|啥|哪|怎|如何|(?:比例|占比|率)(?:是|为|达|有)")
+_ASKING = re.compile(
+    r"(?:比例|占比|比重|率)(?:是|为|达到?|有)?(?:多少|几|多[大高])|多少|多[大高](?:的)?(?:比例|占比)|几|谁|什么|啥|哪|怎|如何|(?:比例|占比|率)(?:是|为|达|有)"
+)
 _NAME = re.compile(
     r"哪(?:一|几|[一二三四五六七八九十]|些)?[个家所座]?(?P<kind>城市|医院|出版社|大学|学校|研究院|研究所|学会|协会|银行)"
 )
 """A question for names of a kind that stands in the names themselves, but for cities."""
 _QUOTED = re.compile(r"(?<![回复答说写出])“([^”]{2,20})”")
 """A term that a question is about; what it wants to be answered with is none."""
+_GENERIC = re.compile(
+    r"级$|公立$|民营$|定点$|[各该本等家所类大的和及个中在对与是到从由]$|综合$|专科$|中医$|基层$|三甲$|二甲$|试点$|成员$|牵头$|联网$|[区县市省]$"
+)
+"""What stands before 医院 where no one hospital is meant."""
+_INSTITUTION = re.compile(
+    r"(?P<own>[\u4e00-\u9fa5]{2,}(?:第[一二三四五六七八九十]|中心|人民|中医|附属|肿瘤|妇幼|儿童)[\u4e00-\u9fa5]{0,4}医院)"
+)
 _CLAUSE_END = re.compile(r"[，。？！,?!；;]")
 
 
@@ -64,32 +76,37 @@ class Relevance:
         self._embedder = embedder
 
     def lacks(self, question: str, aligned: Sequence[Aligned]) -> tuple[str, ...]:
-        """Return what `question` names that the cited text does not speak of; nothing where it answers."""
+        """Return what `question` names that the cited text does not speak of; nothing where it answers.
+
+        Where one fact is asked for, one sentence must answer alone: two that each tell a half are no answer.
+        """
+        if self._asks_one_fact(question) and len(aligned) > 1:
+            return min((self._lacks(question, [item]) for item in aligned), key=len)
+        return self._lacks(question, aligned)
+
+    def _lacks(self, question: str, aligned: Sequence[Aligned]) -> tuple[str, ...]:
         passages = [p for item in aligned for p in item.passages]
         missing = self._places(question, passages) + self._terms(question, passages) + _named(question, aligned)
-        missing += _quoted(question, passages)
+        missing += _quoted(question, passages) + _institutions(question, passages)
+        missing += [f"所问的{name}" for name in self._unstated(question, aligned)] + _years(question, passages)
         count = self._asked_count(question)
         if not missing and count:
             missing = self._count(question, count, aligned)
         return tuple(dict.fromkeys(missing))
 
-    def states(self, question: str, aligned: Sequence[Aligned]) -> bool | None:
-        """Whether one cited sentence states the number that is asked for and, in its own words, what it counts.
-
-        None where `question` counts nothing. Stricter than `lacks`: what is counted may stand in a sentence before.
-        """
-        count = self._asked_count(question)
-        if count is None:
-            return None
-        thing = self._counted(question, count)
-        fitting = self._fitting(count, aligned)
-        own = [fold(f"{p.context} {p.text}") for p in fitting]
-        return any(self._words.same(word, text) for word in thing for text in own)
+    def _unstated(self, question: str, aligned: Sequence[Aligned]) -> tuple[str, ...]:
+        """The kinds of things that a question for one fact expects and neither answer nor cited sentence states."""
+        asked = asked_now(question)
+        if kind_of(asked) is Kind.SUMMARY:
+            return ()
+        return unstated(asked, [text for item in aligned for text in (item.text, *(p.text for p in item.passages))])
 
     def _asked_count(self, question: str) -> re.Match[str] | None:
         """What a question for one number asks by, None where it asks for none or for more."""
-        single = kind_of(question) is Kind.FACT and len(_ASKING.findall(question)) == 1
-        return _COUNT.search(question) if single else None
+        return _COUNT.search(asked_now(question)) if self._asks_one_fact(question) else None
+
+    def _asks_one_fact(self, question: str) -> bool:
+        return kind_of(question) is Kind.FACT and len(_ASKING.findall(asked_now(question))) == 1
 
     def _fitting(self, count: re.Match[str], aligned: Sequence[Aligned]) -> list[Passage]:
         """The cited sentences that state a number of the answer with such a measure word as was asked for."""
@@ -128,6 +145,7 @@ class Relevance:
 
     def _counted(self, question: str, count: re.Match[str]) -> list[str]:
         """The nouns that say what is counted: right behind 多少, else before it."""
+        question = asked_now(question)
         behind = self._words.leading_nouns(_CLAUSE_END.split(question[count.end() :])[0])
         before = _CLAUSE_END.split(question[: count.start()])[-1]
         return behind or self._words.nouns(before)[-1 if before.endswith(("是", "为")) else -2 :]
@@ -136,7 +154,11 @@ class Relevance:
         """Whether the cited text holds one of the words, part of one, or a word that is alike."""
         around = " ".join(p.around for p in passages)
         folded = fold(around)
-        if any(self._words.same(word, around) or _half_in(word, folded) for word in thing):
+        if any(self._words.same(word, around) for word in thing):
+            return True
+        if any(_other_people(word, folded) for word in thing):
+            return False
+        if any(_half_in(word, folded) for word in thing):
             return True
         known = list(dict.fromkeys(word for p in passages for word in self._words.terms(p.text) if len(word) > 1))
         if not known:
@@ -148,6 +170,18 @@ class Relevance:
         """Whether a cited sentence is as near to the question as to be it in other words."""
         vectors = self._embedder.embed([question, *(p.text for p in passages)])
         return bool(np.max(vectors[0] @ vectors[1:].T) >= SAME)
+
+
+def _years(question: str, passages: Sequence[Passage]) -> list[str]:
+    """The year that a question for a fact names, where all cited sentences speak of other years."""
+    asked = asked_now(question)
+    if kind_of(asked) is not Kind.FACT or not passages:
+        return []
+    dates = [p.chunk.article.issue.date for p in passages]
+    others = [
+        other_years(asked, p.text, date.year if date else None) for p, date in zip(passages, dates, strict=True)
+    ]
+    return [f"{year}年" for year in constraints(asked).years[:1]] if all(others) else []
 
 
 def _quoted(question: str, passages: Sequence[Passage]) -> list[str]:
@@ -165,12 +199,23 @@ def _named(question: str, aligned: Sequence[Aligned]) -> list[str]:
 
 
 def _names_one(kind: str, text: str) -> bool:
-    return bool(cities(text) or places(text)) if kind == "城市" else kind in text
+    """Whether a text names one of its kind; 区级医院 and 三甲医院 name none."""
+    if kind == "城市":
+        return bool(cities(text))
+    names = re.finditer(rf"(?P<own>[\u4e00-\u9fa5]{{2}}){kind}", text)
+    return any(not _GENERIC.search(match.group("own")) for match in names)
+
+
+def _institutions(question: str, passages: Sequence[Passage]) -> list[str]:
+    """Institutions that the question names in full and neither the cited passages nor their headings name."""
+    named = [match.group("own")[-4:] for match in _INSTITUTION.finditer(asked_now(question))]
+    held = " ".join(f"{p.around} {p.chunk.text}" for p in passages)
+    return [name for name in named if name not in held]
 
 
 def one_side_is_told(question: str, lacks: Sequence[str]) -> bool:
     """Whether what is lacking is one side only of the places that the question compares."""
-    named = {*places(question), *cities(question)}
+    named = set(sides(question))
     return len(named) > 1 and set(lacks) < named
 
 
@@ -187,8 +232,11 @@ def _fits(unit: str | None, item: Aligned, passage: Passage) -> bool:
     wanted = _UNITS.get((unit or "").lstrip("万亿"))
     if wanted is None:
         return unit is not None or any(q.kind not in _DATES for q in shared)
-    measures = [_measure(passage.text, q) for q in shared if q.kind not in _DATES or q.kind == "day"]
-    return any(measure in wanted or (measure not in _MEASURES and wanted not in _MONEY) for measure in measures)
+    counted = [(q.value, _measure(passage.text, q)) for q in shared if q.kind not in _DATES or q.kind == "day"]
+    return any(
+        measure in wanted or (measure not in _MEASURES and wanted not in _MONEY and value >= SURELY)
+        for value, measure in counted
+    )
 
 
 def _states_a_share(item: Aligned, passage: Passage) -> bool:
@@ -211,6 +259,12 @@ def _half_in(word: str, text: str) -> bool:
     return len(pairs) > 1 and sum(pair in text for pair in pairs) * 2 >= len(pairs)
 
 
+def _other_people(word: str, text: str) -> bool:
+    """Whether a text names people like those of `word` but of another kind: 西医师 for 中医师."""
+    behind = re.escape(word[1:])
+    return len(word) > 2 and word[-1] in "师员士生" and bool(re.search(rf"[^{re.escape(word[0])}]{behind}", text))
+
+
 def _sisters(term: str, other: str) -> bool:
     """Whether two terms differ only in what stands before the same ending: 居民医保 and 职工医保."""
-    return term != other and len(term) == len(other) and term[-2:] == other[-2:]
+    return term != other and len(term) == len(other) > 2 and term[-2:] == other[-2:]

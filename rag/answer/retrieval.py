@@ -123,10 +123,7 @@ class HybridRetriever:
         return legs
 
     def _word_leg(self, question: str) -> dict[int, float]:
-        tokens = self._words.tokens(question)
-        for synonym in self._words.synonyms(question):
-            tokens += self._words.tokens(synonym)
-        return dict(self._library.keywords.search(tokens, self._candidates))
+        return dict(self._library.keywords.search(self._words.tokens(question), self._candidates))
 
     def _fuse(self, legs: dict[str, dict[int, float]]) -> dict[int, float]:
         """The weighted sum of the legs' scaled scores; a leg that found nothing leaves its weight to the others."""

@@ -15,7 +15,7 @@ from typing import Annotated
 from pydantic import Field, TypeAdapter, ValidationError
 
 import prompts
-from rag.answer.reading import Kind
+from rag.answer.kinds import Kind
 from rag.errors import SettingsError, UsageError
 
 _FILE = re.compile(r"\s*---[ \t]*\n(?P<front>.*?)^---[ \t]*\n(?P<prompt>.*)", re.DOTALL | re.MULTILINE)

@@ -79,6 +79,11 @@ class Words:
         return frozenset(word for words in read_lexicon(self._files) for word in words)
 
     @cached_property
+    def _canonical(self) -> dict[str, str]:
+        """Each word that has others of the same meaning -> the first of them."""
+        return {word: words[0] for words in read_lexicon(self._files) for word in words[1:]}
+
+    @cached_property
     def _synonyms(self) -> dict[str, tuple[str, ...]]:
         groups: dict[str, tuple[str, ...]] = {}
         for words in read_lexicon(self._files):
@@ -87,8 +92,12 @@ class Words:
         return groups
 
     def tokens(self, text: str) -> list[str]:
-        """Return the words of `text` in order, long words with the shorter words inside them."""
-        return [word for word in self._cutter.cut_for_search(fold(text)) if _is_word(word)]
+        """Return the words of `text` in order, long words with the shorter words inside them.
+
+        Words of the lexicon that mean the same are one word: the first of their line.
+        """
+        words = self._cutter.cut_for_search(fold(text))
+        return [self._canonical.get(word, word) for word in words if _is_word(word)]
 
     def terms(self, text: str) -> list[str]:
         """Return the words of `text` in order, each character in one word only."""
@@ -117,12 +126,6 @@ class Words:
         """Whether `text` holds `word` or a word of the lexicon that means the same."""
         folded = fold(text)
         return word in folded or any(other in folded for other in self._synonyms.get(word, ()))
-
-    def synonyms(self, text: str) -> list[str]:
-        """Return the words that mean the same as a word in `text` and are not in it."""
-        folded = fold(text)
-        found = (other for word, others in self._synonyms.items() if word in folded for other in others)
-        return [word for word in dict.fromkeys(found) if word not in folded]
 
 
 def _is_word(word: str) -> bool:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from rag.answer.assistant import REFUSAL, Assistant
-from rag.answer.events import EvidenceFound, Finished, Redraft, Stage, Token
+from rag.answer.events import EvidenceFound, Finished, Stage, Token
 from rag.errors import LlmTimeout, LlmUnavailable, UsageError
 from rag.ports import Generator
 from rag.schema import Answer, Message, Mode, Support, Turn, Verdict
@@ -49,13 +49,12 @@ def test_an_answer_carries_its_citation_and_its_verdict(ask) -> None:
     assert answer.unmatched_numbers == ()
 
 
-def test_a_draft_with_a_wrong_number_is_written_again_and_the_second_one_is_taken(ask) -> None:
-    generator = ScriptedGenerator("厦门3000余家定点医药机构已接入。", "厦门2000余家定点医药机构已接入即时结算系统。")
-    events = list(ask(generator).stream(SYSTEM))
-    answer = events[-1].answer
-    assert [e.reason for e in events if isinstance(e, Redraft)] == ["3000余"]
-    assert "3000余" in generator.prompts[1][-1].content
-    assert answer.verdict is Verdict.ANSWERED
+def test_a_draft_with_a_wrong_number_costs_no_second_one_and_the_right_sentence_is_quoted(ask) -> None:
+    generator = ScriptedGenerator("厦门3000余家定点医药机构已接入。")
+    answer = ask(generator).answer(XIAMEN)
+    assert len(generator.prompts) == 1
+    assert answer.verdict is not Verdict.REFUSED
+    assert "3000" not in answer.text
     assert "2000余家" in answer.text
 
 
@@ -176,12 +175,10 @@ def test_of_two_questions_the_one_without_an_answer_is_named_as_missing(ask) -> 
     assert answer.reason
 
 
-def test_a_copied_head_is_no_answer_and_is_written_again(ask) -> None:
-    head = "《国家出手！医疗机构回款大提速》即时结算。"
-    generator = ScriptedGenerator(head, "厦门2000余家定点医药机构已接入即时结算系统。")
-    answer = ask(generator).answer(SYSTEM)
-    assert len(generator.prompts) == 2
-    assert answer.text == "厦门2000余家定点医药机构已接入即时结算系统[1]。"
+def test_a_copied_head_is_no_answer_and_the_text_itself_is_quoted(ask) -> None:
+    answer = ask(ScriptedGenerator("《国家出手！医疗机构回款大提速》即时结算。")).answer(SYSTEM)
+    assert "《" not in answer.text
+    assert "即时结算系统[1]。" in answer.text
 
 
 def test_where_the_draft_has_no_number_the_sentence_that_states_it_is_quoted(ask) -> None:
@@ -214,7 +211,7 @@ def test_a_date_that_was_miscopied_is_quoted(ask) -> None:
 
 def test_a_hospital_that_no_evidence_names_is_not_believed(ask) -> None:
     answer = ask(ScriptedGenerator("厦门定点医药机构接入即时结算系统的是瑞金医院。")).answer(SYSTEM)
-    assert answer.verdict is Verdict.REFUSED
+    assert "瑞金" not in answer.text
 
 
 def test_a_model_that_repeats_itself_is_stopped(ask) -> None:

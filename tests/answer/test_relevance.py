@@ -32,7 +32,7 @@ def test_an_answer_to_the_question_lacks_nothing() -> None:
         ("广西有多少三甲医院", "有12家三甲医院。", "上海试点平台有12家三甲医院参与。", "广西"),
         ("居民医保基金收入多少", "基金收入为2.37万亿元。", "职工医保基金收入为2.37万亿元。", "居民医保"),
         ("医院今年招多少名护士", "力争新增2家国家医学中心。", "力争新增2家国家医学中心。", "多少名"),
-        ("一盒卖多少钱", "由人工麝香等配伍而成。", "麝香保心丸由人工麝香等配伍而成。", "多少钱"),
+        ("一盒卖多少钱", "由人工麝香等配伍而成。", "麝香保心丸由人工麝香等配伍而成。", "金额"),
     ],
 )
 def test_what_the_cited_text_does_not_speak_of_is_named(question: str, answer: str, text: str, named: str) -> None:
@@ -53,25 +53,7 @@ def test_a_region_named_in_between_takes_the_sentence_away() -> None:
 
 def test_a_year_or_a_score_is_no_amount_of_money() -> None:
     text = "2021年，研究发表，影响因子7.5。"
-    assert "多少钱" in "".join(lacks("研究花了多少钱", "2021年，研究发表，影响因子7.5。", text))
-
-
-@pytest.mark.parametrize(
-    ("question", "text", "states"),
-    [
-        ("撬动多少社会资本", "撬动了约600亿元社会资本的投入。", True),
-        ("撬动多少社会资本", "全市护理服务机构达1240家。", False),
-        ("覆盖百分之几的门诊", "检查互认覆盖97%的门诊。", True),
-        ("覆盖百分之几的门诊", "检查互认覆盖127家门诊。", False),
-        ("有多少名中医师", "近500名西医师参加培训。", False),
-        ("社会资本投向哪里", "撬动了约600亿元社会资本的投入。", None),
-    ],
-)
-def test_a_number_is_stated_where_it_stands_with_what_it_counts(
-    question: str, text: str, states: bool | None
-) -> None:
-    passages = ALIGNER.passages([whole(article(text, title="题目"))])
-    assert RELEVANCE.states(question, [ALIGNER.align(text, passages)]) is states
+    assert "金额" in "".join(lacks("研究花了多少钱", "2021年，研究发表，影响因子7.5。", text))
 
 
 def test_where_a_name_is_asked_for_a_text_without_one_lacks_it() -> None:

@@ -185,9 +185,7 @@ def test_llama_index_opens_the_same_vectors_and_finds_the_same_passage(tmp_path:
 
 def test_words_of_the_lexicon_are_found_whole_and_by_their_synonyms(tmp_path: Path) -> None:
     index = built(tmp_path, a="# 甲\n长期护理保险参保人数超过1.8亿人。", b=B)
-    words = Words()
-    asked = [t for synonym in words.synonyms("长护险多少人参保") for t in words.tokens(synonym)]
-    assert index.keywords.search(asked, 5)[0][0] == 0
+    assert index.keywords.search(Words().tokens("长护险"), 5)[0][0] == 0
 
 
 def test_a_users_own_lexicon_adds_words_and_meanings(tmp_path: Path) -> None:
@@ -195,7 +193,7 @@ def test_a_users_own_lexicon_adds_words_and_meanings(tmp_path: Path) -> None:
     own.write_text("桂十味 = 广西十味药  # 自己的词\n\n# 注释\n", encoding="utf-8")
     words = Words(own)
     assert "桂十味" in words.terms("发展桂十味品牌")
-    assert words.synonyms("桂十味有哪些") == ["广西十味药"]
+    assert "桂十味" in words.tokens("广西十味药有哪些")
 
 
 def test_a_changed_lexicon_makes_a_new_version_and_embeds_nothing(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
-from rag.answer.events import Event, EvidenceFound, Finished, Redraft, Stage, Token
+from rag.answer.events import Event, EvidenceFound, Finished, Stage, Token
 from rag.answer.scenarios import Scenario
 from rag.batch import BatchReport
 from rag.errors import IndexMissing, ModelError, WeiceError
@@ -125,9 +125,6 @@ class Assistant:
         yield EvidenceFound(EVIDENCE)
         yield Stage("生成")
         time.sleep(self._delay_s)
-        yield Token("厦门有一千家。")
-        time.sleep(self._delay_s)
-        yield Redraft("1000")
         for _ in range(600 if "慢" in question else 1):
             yield Token("厦门有2000余家，")
             time.sleep(self._delay_s)

@@ -46,13 +46,12 @@ def weice_process(*args: str, **env: str) -> subprocess.CompletedProcess[str]:
 def test_ask_shows_evidence_and_draft_on_stderr_and_the_checked_answer_with_its_citation_on_stdout(run: Run):
     code, out, err = run("ask", QUESTION)
     assert code == 0
-    assert err.index("《国家出手！2025年医疗机构回款大提速》 地方探索 第6页") < err.index("厦门有一千家。")
+    assert err.index("《国家出手！2025年医疗机构回款大提速》 地方探索 第6页") < err.index("厦门有2000余家，")
     assert "[1] 《国家出手！2025年医疗机构回款大提速》 卫生健康信息动态2025年第4期（总第341期）" in out
     assert "医保动态 · 健康报 · 第7页 · 地方探索" in out
     assert "“目前全市有2000余家定点医药机构接入即时结算系统。”" in out
     assert "依据不全——另有485万亩[2]。" in out
     assert "结论：已回答 · 方式：大模型作答（scripted） · 用时 1.2 秒" in out
-    assert "一千家" not in out
 
 
 def test_ask_json_prints_one_json_object_and_nothing_else(run: Run):

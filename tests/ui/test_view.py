@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rag.answer.events import EvidenceFound, Redraft, Stage, Token
+from rag.answer.events import EvidenceFound, Stage, Token
 from rag.schema import Evidence, Sentence, Support, Verdict
 from tests.ui.standin import ANSWER, EVIDENCE, NASTY, REFUSED
 from ui.labels import strength
@@ -12,7 +12,7 @@ from ui.web import view
 
 
 def test_a_script_in_a_document_stays_text_everywhere():
-    state = view.Running(NASTY, evidence=EVIDENCE, draft=NASTY, redrafted=NASTY, stage=NASTY)
+    state = view.Running(NASTY, evidence=EVIDENCE, draft=NASTY, stage=NASTY)
     answer = replace(ANSWER, question=NASTY, text=NASTY, reason=NASTY, model=NASTY, unmatched_numbers=(NASTY,))
     pages = [
         view.found(state),
@@ -46,15 +46,12 @@ def test_three_passages_stand_open_and_the_rest_are_folded_away():
     assert page[: page.index("其余 5 段")].count('class="wc-card"') == 3
 
 
-def test_the_draft_grows_and_a_redraft_forgets_it():
+def test_the_draft_grows_and_is_called_a_draft():
     state = view.Running("问")
     for event in (Stage("生成"), Token("一千"), Token("家")):
         state = view.advance(state, event)
     assert "一千家" in view.drafted(state)
     assert "草稿，尚未核对" in view.drafted(state)
-    state = view.advance(state, Redraft("1000"))
-    assert "一千家" not in view.drafted(state)
-    assert "未通过核对（1000）" in view.drafted(state)
 
 
 def test_each_citation_shows_quote_and_place_and_the_quote_is_marked_in_its_passage():

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from html import escape
 
 from rag.answer.citing import opens_item
-from rag.answer.events import Event, EvidenceFound, Redraft, Stage, Token
+from rag.answer.events import Event, EvidenceFound, Stage, Token
 from rag.schema import Answer, Article, Citation, Evidence, Sentence, Support, Verdict
 from ui.labels import MODES, SUPPORTS, VERDICTS, citation_place, strength
 
@@ -27,7 +27,6 @@ class Running:
     stage: str = "准备"
     evidence: tuple[Evidence, ...] = ()
     draft: str = ""
-    redrafted: str = ""
     seconds: float = 0.0
 
 
@@ -40,8 +39,6 @@ def advance(state: Running, event: Event) -> Running:
             return replace(state, evidence=evidence)
         case Token(text):
             return replace(state, draft=state.draft + text)
-        case Redraft(reason):
-            return replace(state, draft="", redrafted=reason)
         case _:
             return state
 
@@ -67,8 +64,6 @@ def drafted(state: Running) -> str:
     """The lower part of a question on its way: the draft as it grows and what is being done."""
     seconds = f" {state.seconds:.0f} 秒" if state.seconds >= 1 else ""
     parts = []
-    if state.redrafted:
-        parts.append(f'<p class="wc-note">草稿未通过核对（{escape(state.redrafted)}），正在重写。</p>')
     if state.draft:
         label = '<span class="wc-draft-label">草稿，尚未核对</span>'
         parts.append(f'<div class="wc-draft">{label}<p>{_text(state.draft)}</p></div>')

@@ -1,0 +1,52 @@
+"""Tells by a question's wording what kind of answer it asks for."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+
+from rag.answer.question import asked_now
+from rag.corpus.places import cities, place_spans, places
+
+
+class Kind(StrEnum):
+    """What kind of answer a question asks for; each has its prompt `answer_<kind>`."""
+
+    FACT = "fact"
+    LIST = "list"
+    COMPARE = "compare"
+    SUMMARY = "summary"
+
+
+_SUFFIX = re.compile(r"^(?:省|市|(?:壮族|回族|维吾尔)?自治区)?")
+_COMPARE = re.compile(
+    r"对比|比较|相比|比一比|区别|差异|异同|不同|不一样|各(?:是|有|到|做|占|为)多|谁更|差多少|"
+    r"哪[个家省市边](?:省|市|医院|地方)?(?:更|的?.{0,3}[多少高低快慢大小])|比(?!例|重|率|如|上年|去年)[^，。]{0,12}(?:多|少|高|低|呢)"
+)
+_SUMMARY = re.compile(
+    r"概括|总结|概述|[讲说]了(?:什么|啥)|主要[讲说講說](?:什么|啥)|主要内容|大意|简要|简单[讲说]|大概(?!是?多|是?几|有)|介绍一下|归纳|要点|[讲说]讲|说说|[捋理]一?下|梳理|"
+    r"为什么|为啥|什么原因|哪几方面"
+)
+_LIST = re.compile(
+    r"哪[几些]|列(?:一下|出|举|全|个)|分别(?:是|有|叫)(?:什么|啥|哪|谁)|都有(?:谁|啥|什么)|几[件项条类大种点步]|几个方面|(?:什么|啥|哪)样的|什么情况|[有是]啥|有什么(?:做法|举措|措施|要求|内容|特点|经验)|哪[一]?(?:三|四|五|六|七|八|九|十)|"
+    r"(?:举措|措施|做法|任务|内容|原则|要求|方面|经验|步骤|工程|行动)(?:是|有)?(?:什么|哪|啥)|包括(?:什么|哪)|怎么[做干抓推管走]|咋[做干抓推管走]|[干做]了?(?:啥|什么)|如何"
+)
+
+
+def sides(question: str) -> tuple[str, ...]:
+    """Return the regions and cities that `question` names; a city right behind its region is one with it."""
+    question = asked_now(question)
+    spans = place_spans(question)
+    ends = {end + len(_SUFFIX.findall(question[end:])[0]) for _, end, _ in spans}
+    own = [city for city in cities(question) if question.find(city) not in ends]
+    return tuple(dict.fromkeys([*places(question), *own]))
+
+
+def kind_of(question: str) -> Kind:
+    """Return what kind of answer `question` asks for, by its wording and by how many regions it names."""
+    if 2 <= len(sides(question)) <= 4:
+        return Kind.COMPARE
+    for kind, pattern in ((Kind.COMPARE, _COMPARE), (Kind.SUMMARY, _SUMMARY), (Kind.LIST, _LIST)):
+        if pattern.search(question):
+            return kind
+    return Kind.FACT

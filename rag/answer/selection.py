@@ -1,0 +1,155 @@
+"""Chooses what is quoted for a question: the sentences that answer it together, verbatim and each once.
+
+A fact gets the best sentences that add something, a comparison some of each side, a list the enumeration that it asks
+for, a summary what its article or section is made of. Scores are the ranker's; nothing here searches or writes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from rag.answer.citing import Passage
+from rag.answer.enumerations import Enumeration, enumerations
+from rag.answer.kinds import Kind, sides
+from rag.answer.outline import counts
+from rag.answer.ranking import RankedSentence
+from rag.corpus.sentences import Span
+from rag.schema import Article, Chunk
+
+MOST = {Kind.FACT: 3, Kind.COMPARE: 5, Kind.LIST: 7, Kind.SUMMARY: 8}
+"""Sentences that are quoted for a kind of answer at most; an enumeration is quoted whole."""
+WEAKEST = {Kind.FACT: 0.7, Kind.COMPARE: 0.55, Kind.LIST: 0.6, Kind.SUMMARY: 0.45}
+"""Score, as a share of the best sentence's, below which a sentence is not quoted."""
+NEW = 0.25
+"""What a sentence that holds all the asked words that are still missing is worth beside its score's share."""
+SIDE = 2
+"""Sentences of each side of a comparison."""
+LED = 0.8
+"""Share of the best sentence's score that an enumeration's lead-in or one of its items must have."""
+HELD = 0.5
+"""What it is worth that an enumeration holds all the asked words that its article holds."""
+_LISTED = re.compile(r"[，。；：:;！？()（）]")
+COUNTED = 0.4
+"""What it is worth, beside a score's share, that an enumeration has as many items as are asked for."""
+
+MakePassage = Callable[[Chunk, Span], Passage]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What is quoted, in the order of the text, and what of it an answer can not do without."""
+
+    quotes: tuple[Passage, ...] = ()
+    essential: tuple[Passage, ...] = ()
+
+
+def select(kind: Kind, question: str, ranked: Sequence[RankedSentence], passage: MakePassage) -> Selection:
+    """Return what is quoted of the sentences `ranked`, best first; `passage` makes one of a span of an article."""
+    if not ranked:
+        return Selection()
+    whole = enumeration_for(question, ranked) if kind is not Kind.COMPARE else None
+    if whole and (kind is not Kind.FACT or (len(whole.items) > 2 and len(whole.items) in counts(question))):
+        chunks = [row.passage.chunk for row in ranked if row.passage.chunk.article.id == whole.article.id]
+        spans = [span for span in (whole.lead, *whole.items) if span[0] < span[1]]
+        items = tuple(passage(_chunk_of(whole.article, span, chunks), span) for span in spans)
+        return Selection(items, items)
+    compared = _sides(question, ranked) if kind is Kind.COMPARE else []
+    if len(compared) > 1:
+        chosen = [row for side in compared for row in together(side, SIDE, WEAKEST[kind])]
+        return Selection(_ordered(chosen), _ordered([side[0] for side in compared]))
+    chosen = together(ranked, MOST[kind], WEAKEST[kind])
+    return Selection(_ordered(chosen), _ordered(chosen if kind in {Kind.LIST, Kind.SUMMARY} else ranked[:1]))
+
+
+def _ordered(rows: Sequence[RankedSentence]) -> tuple[Passage, ...]:
+    """The sentences in the order of the text, each once."""
+    return tuple(sorted({row.passage.key: row.passage for row in rows}.values(), key=lambda p: p.key))
+
+
+def together(ranked: Sequence[RankedSentence], most: int, weakest: float) -> list[RankedSentence]:
+    """The best sentences that together hold most of what is asked, greedily (maximal marginal relevance)."""
+    best = ranked[0].score or 1.0
+    asked = frozenset().union(*(row.terms for row in ranked))
+    rest = [row for row in ranked if row.score >= weakest * best]
+    chosen: list[RankedSentence] = []
+    while rest and len(chosen) < most:
+        told = frozenset().union(*(row.terms for row in chosen))
+        missing = asked - told
+
+        def worth(row: RankedSentence, missing: frozenset[str] = missing) -> float:
+            return row.score / best + NEW * (len(row.terms & missing) / len(missing) if missing else 0.0)
+
+        following = max(rest, key=worth)
+        chosen.append(following)
+        rest = [row for row in rest if row is not following]
+    return chosen
+
+
+def _sides(question: str, ranked: Sequence[RankedSentence]) -> list[list[RankedSentence]]:
+    """The sentences about each of the places that the question names, best first; places without any are left out."""
+    about = [[row for row in ranked if _is_about(row.passage, place)] for place in sides(question)]
+    return [side for side in about if side]
+
+
+def _is_about(passage: Passage, place: str) -> bool:
+    return place in passage.regions or place in passage.context or place in passage.text
+
+
+def enumeration_for(question: str, ranked: Sequence[RankedSentence]) -> Enumeration | None:
+    """Return the enumeration that the best sentences lead to, else None.
+
+    Where the best sentence lists by itself what is asked for (行政、人员、财务), no other enumeration is meant.
+    """
+    best = ranked[0].score or 1.0
+    near = [row for row in ranked if row.score >= LED * best]
+    wanted = counts(question)
+    found: list[tuple[float, Enumeration]] = []
+    for article in {row.passage.chunk.article.id: row.passage.chunk.article for row in near}.values():
+        of_article = [row for row in ranked if row.passage.chunk.article.id == article.id]
+        found += [(value, one) for one in enumerations(article) if (value := _worth(one, of_article, best, wanted))]
+    value, chosen = max(found, key=lambda pair: pair[0], default=(0.0, None))
+    top = ranked[0].passage
+    if (
+        chosen
+        and _lists(top.text, wanted)
+        and len(chosen.items) not in wanted
+        and not _overlap(top.span, chosen.lead)
+    ):
+        return None
+    return chosen
+
+
+def _worth(one: Enumeration, rows: Sequence[RankedSentence], best: float, wanted: frozenset[int]) -> float:
+    """What speaks for an enumeration: its best sentences, the asked words it holds, and the number of its items."""
+    inside = [row for row in rows if _overlap(row.passage.span, one.span)]
+    top = max((row.score for row in inside), default=0.0)
+    fits = len(one.items) in wanted
+    if top < LED * best or (one.of_headings and not fits):
+        return 0.0
+    asked = frozenset().union(*(row.terms for row in rows))
+    told = frozenset().union(*(row.terms for row in inside))
+    lead = max((row.score for row in inside if _overlap(row.passage.span, one.lead)), default=0.0)
+    items = sorted(
+        max((r.score for r in inside if _overlap(r.passage.span, item)), default=0.0) for item in one.items
+    )
+    led = max(lead, sum(items[-2:]) / 2)
+    if led < LED * best and not fits:
+        return 0.0
+    return led / best + HELD * len(told) / max(len(asked), 1) + (COUNTED if fits else 0.0)
+
+
+def _lists(sentence: str, wanted: frozenset[int]) -> bool:
+    """Whether a sentence lists several things by itself, as many as are asked for where that is told."""
+    listed = max((len(part.split("、")) for part in _LISTED.split(sentence)), default=0)
+    return listed in wanted if wanted else listed >= 3
+
+
+def _overlap(one: Span, other: Span) -> bool:
+    return max(one[0], other[0]) < min(one[1], other[1])
+
+
+def _chunk_of(article: Article, span: Span, chunks: Sequence[Chunk]) -> Chunk:
+    """The chunk that holds a span, else the span itself."""
+    return next((c for c in chunks if c.start <= span[0] and span[1] <= c.end), Chunk(article, *span))

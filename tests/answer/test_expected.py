@@ -1,0 +1,43 @@
+"""What a question expects to be stated, and texts that state it or something else."""
+
+from __future__ import annotations
+
+import pytest
+
+from rag.answer.expected import other_years, unstated
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "lacking"),
+    [
+        ("办这些夜市花了多少经费", "举办中医夜市三百多场。", "金额"),
+        ("办这些夜市花了多少经费", "举办中医夜市花费200万元。", None),
+        ("完成了百分之几", "主要指标完成67%。", None),
+        ("完成了百分之几", "主要指标完成67项。", "比例"),
+        ("分别落在哪几个区", "新建5个紧密型城市医疗集团。", "区县"),
+        ("分别落在哪几个区", "医疗集团落在海淀区和朝阳区。", None),
+        ("委员在哪家单位任职", "全国政协委员姚建红提出五条建议。", "单位"),
+        ("被罚的药店全名叫什么", "武汉某零售药店销售假药。", "名称"),
+        ("哪天起能报销", "2025年2月28日起报销。", None),
+        ("哪天起能报销", "2025年起报销。", "日期"),
+        ("做法有哪些", "举办中医夜市三百多场。", None),
+    ],
+)
+def test_what_is_expected_and_not_stated_is_named(question: str, text: str, lacking: str | None) -> None:
+    assert unstated(question, [text]) == ((lacking,) if lacking else ())
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "issued", "other"),
+    [
+        ("2023年服务多少人次", "2024年累计服务2.5亿人次。", None, True),
+        ("2024年服务多少人次", "2024年累计服务2.5亿人次。", None, False),
+        ("2023年服务多少人次", "累计服务2.5亿人次。", None, False),
+        ("2024年服务多少人次", "去年累计服务2.5亿人次。", 2025, False),
+        ("2023年服务多少人次", "去年累计服务2.5亿人次。", 2025, True),
+        ("2023年服务多少人次", "去年累计服务2.5亿人次。", None, False),
+        ("2020年卖假药了吗", "在2018年11月至2023年4月销售假药。", None, False),
+    ],
+)
+def test_a_text_of_another_year_is_told(question: str, text: str, issued: int | None, other: bool) -> None:
+    assert other_years(question, text, issued) is other

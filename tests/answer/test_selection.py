@@ -1,0 +1,60 @@
+"""Selection and enumerations: a list comes whole and in its order, a comparison with each of its sides."""
+
+from __future__ import annotations
+
+from rag.answer.citing import Aligner
+from rag.answer.enumerations import enumerations
+from rag.answer.kinds import Kind, sides
+from rag.answer.ranking import RankedSentence
+from rag.answer.selection import select
+from rag.corpus.words import Words
+from tests.builders import article, whole
+
+WORDS = Words()
+ALIGNER = Aligner(WORDS.tokens, lambda _: 1.0, lambda *_: 0.0)
+PLAN = (
+    "2025年，我省重点做好三件事：一是加强人才培养，建立师承制度。成效明显。二是推进科技创新。三是壮大中药产业。\n"
+    "全省医院共有床位9万张。"
+)
+
+
+def ranked(text: str, *best: str) -> list[RankedSentence]:
+    """The sentences of `text`, those that hold one of `best` first and with twice the score."""
+    passages = ALIGNER.passages([whole(article(text, title="题目"))])
+    rows = [RankedSentence(p, 2.0 if any(b in p.text for b in best) else 1.0, 1.0, p.words) for p in passages]
+    return sorted(rows, key=lambda row: -row.score)
+
+
+def quoted(kind: Kind, question: str, rows: list[RankedSentence]) -> list[str]:
+    return [passage.text for passage in select(kind, question, rows, ALIGNER.passage).quotes]
+
+
+def test_the_items_of_an_enumeration_are_found_each_to_its_first_sentence() -> None:
+    found = enumerations(article(PLAN, title="题目"))
+    texts = [[PLAN[a:b] for a, b in one.items] for one in found]
+    assert ["一是加强人才培养，建立师承制度。", "二是推进科技创新。", "三是壮大中药产业。"] in texts
+
+
+def test_marks_that_do_not_count_up_from_one_are_no_enumeration() -> None:
+    assert enumerations(article("二是推进科技创新。三是壮大产业。", title="题目")) == ()
+
+
+def test_a_list_is_quoted_whole_where_one_of_its_sentences_is_the_best() -> None:
+    told = quoted(Kind.LIST, "今年重点做哪几件事", ranked(PLAN, "三件事"))
+    assert [text[:2] for text in told[-3:]] == ["一是", "二是", "三是"]
+
+
+def test_a_fact_is_quoted_without_the_enumeration_beside_it() -> None:
+    assert quoted(Kind.FACT, "医院有多少床位", ranked(PLAN, "床位")) == ["全省医院共有床位9万张。"]
+
+
+def test_a_comparison_is_quoted_from_each_side() -> None:
+    text = "湖南种植中药485万亩。云南种植中药材1000万亩。湖南召开会议。全国召开会议。"
+    told = quoted(Kind.COMPARE, "湖南和云南各种了多少亩中药材", ranked(text, "湖南种植", "云南种植"))
+    assert told[0].startswith("湖南种植")
+    assert any(one.startswith("云南种植") for one in told)
+
+
+def test_a_city_behind_its_own_region_is_one_side_with_it() -> None:
+    assert sides("福建省厦门市有多少家") == ("福建",)
+    assert sides("江西跟南宁各是哪类医院在做") == ("江西", "南宁")
