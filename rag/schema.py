@@ -125,8 +125,6 @@ class Evidence:
     chunk: Chunk
     score: float
     found_by: tuple[str, ...] = ()
-    similarity: float = 0.0
-    """Cosine similarity of question and passage embeddings, 0 where the dense leg was off."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -243,7 +243,7 @@ class App:
         from rag.batch import run_batch
 
         assistant = self.assistant(use_llm=use_llm)
-        shaping = {"llm", "llm_model", "local_llm", "evidence_tokens", "passages"}
+        shaping = {"llm", "llm_model", "local_llm", "llm_writes", "evidence_tokens", "passages"}
         shaping |= {"dense_weight", "sentence_weight", "reranker", "ranker"}
         settings = f"{self.index.version} {use_llm} {self.settings.model_dump_json(include=shaping)}"
         return run_batch(source, target, assistant.answer, settings=settings, limit=limit, progress=progress)

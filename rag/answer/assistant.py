@@ -213,9 +213,7 @@ class Assistant:
 
     def _told(self, part: Part, generator: Generator, clock: _Clock) -> Drafting[Event, None, _Told]:
         """Write on one question, check, and put beside it what it leaves out; quote where nothing of it stands."""
-        if self._is_hopeless(part):
-            return _Told(part, (), NO_EVIDENCE)
-        if self._is_quoted(part):
+        if self._is_hopeless(part) or self._is_quoted(part):
             return self._from_quotes(part)
         yield Stage("生成")
         text = yield from self._drafted(generator, part, clock)
@@ -224,8 +222,8 @@ class Assistant:
         standing = self._in_its_row(part, _upheld(aligned))
         if standing:
             standing = (*standing, *self._left_out(part, standing))
-        lacks = self._relevance.lacks(part.question, standing) if standing else ()
-        if not standing or (lacks and not one_side_is_told(part.question, lacks)):
+        answers, lacks = self._answers(part, standing)
+        if not answers:
             return self._from_quotes(part)
         return _Told(part, standing, _unsaid(lacks) or _missing(text, aligned))
 
@@ -236,10 +234,15 @@ class Assistant:
     def _from_quotes(self, part: Part) -> _Told:
         """What is quoted for a question, unless it lacks what is asked for."""
         found = () if self._is_hopeless(part) else self._in_its_row(part, quote(part.reading))
-        lacks = self._relevance.lacks(part.question, found) if found else ()
-        if not found or (lacks and not one_side_is_told(part.question, lacks)):
+        answers, lacks = self._answers(part, found)
+        if not answers:
             return _Told(part, (), _unsaid(lacks) or NO_EVIDENCE)
         return _Told(part, found, _unsaid(lacks), quoted=True)
+
+    def _answers(self, part: Part, aligned: Sequence[Aligned]) -> tuple[bool, tuple[str, ...]]:
+        """Whether the sentences answer at all, and what they lack; one side of a comparison may be lacking."""
+        lacks = self._relevance.lacks(part.question, aligned) if aligned else ()
+        return bool(aligned) and (not lacks or one_side_is_told(part.question, lacks)), lacks
 
     def _left_out(self, part: Part, standing: Sequence[Aligned]) -> list[Aligned]:
         """The quotes that an answer can not do without and that no standing sentence of the draft cites."""

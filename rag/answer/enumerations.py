@@ -30,6 +30,13 @@ _SERIES = (
     r"(?:^|(?<=[。；;：:”])){d}[.．、](?!\d)",
     r"[（(]{d}[）)]",
 )
+_MARKS = (
+    *([one.format(n=_NUMERALS[n], d=n) for n in range(1, len(_NUMERALS))] for one in _SERIES),
+    [*_CIRCLED],
+    [f"{word}[，,、]" for word in _ORDINALS],
+    *map(list, _PAIRS),
+)
+"""The marks of each way to count, from one on."""
 _STOP = re.compile(r"[。！？!?；;]")
 
 
@@ -61,7 +68,7 @@ def enumerations(article: Article) -> tuple[Enumeration, ...]:
 def _runs(text: str) -> list[list[int]]:
     """The offsets of marks that count up from one, a list a run."""
     runs: list[list[int]] = []
-    for marks in _all_marks():
+    for marks in _MARKS:
         current: list[int] = []
         for at, number in sorted(_found(text, marks)):
             if number == len(current) + 1:
@@ -73,21 +80,14 @@ def _runs(text: str) -> list[list[int]]:
     return [run for run in runs if 2 <= len(run) <= MOST]
 
 
-def _all_marks() -> list[list[str]]:
-    series = [[one.format(n=_NUMERALS[n], d=n) for n in range(1, len(_NUMERALS))] for one in _SERIES]
-    return [*series, list(_CIRCLED), [f"{word}[，,、]" for word in _ORDINALS], *map(list, _PAIRS)]
-
-
 def _found(text: str, marks: list[str]) -> list[tuple[int, int]]:
     return [(m.start(), number) for number, mark in enumerate(marks, 1) for m in re.finditer(mark, text, re.M)]
 
 
 def _numbered(article: Article, run: list[int]) -> Enumeration:
-    text = article.text
-    items = []
-    for at, following in zip(run, [*run[1:], len(text)], strict=True):
-        items.append((at, _item_end(article, at, following)))
-    return Enumeration(article, _lead(text, run[0]), tuple(items))
+    ends = [*run[1:], len(article.text)]
+    items = tuple((at, _item_end(article, at, following)) for at, following in zip(run, ends, strict=True))
+    return Enumeration(article, _lead(article.text, run[0]), items)
 
 
 def _item_end(article: Article, at: int, following: int) -> int:
@@ -105,9 +105,7 @@ def _item_end(article: Article, at: int, following: int) -> int:
 def _lead(text: str, first: int) -> Span:
     """The sentence that leads in to the first item: what stands before it in its sentence, else the one before."""
     before = sentence_spans(text, max(0, first - 400), first)
-    if not before:
-        return (first, first)
-    return before[-1]
+    return before[-1] if before else (first, first)
 
 
 def _groups(article: Article) -> list[list[Section]]:
@@ -120,8 +118,5 @@ def _groups(article: Article) -> list[list[Section]]:
 
 
 def _of_headings(article: Article, group: list[Section]) -> Enumeration:
-    items = []
-    for section in group:
-        end = section.start + len(section.heading)
-        items.append((section.start, end))
-    return Enumeration(article, _lead(article.text, group[0].start), tuple(items), of_headings=True)
+    items = tuple((section.start, section.start + len(section.heading)) for section in group)
+    return Enumeration(article, _lead(article.text, group[0].start), items, of_headings=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from enum import StrEnum
 
-from rag.answer.question import asked_now
+from rag.answer.question import asked_now, region_end
 from rag.corpus.places import cities, place_spans, places
 
 
@@ -18,7 +18,6 @@ class Kind(StrEnum):
     SUMMARY = "summary"
 
 
-_SUFFIX = re.compile(r"^(?:省|市|(?:壮族|回族|维吾尔)?自治区)?")
 _COMPARE = re.compile(
     r"对比|比较|相比|比一比|区别|差异|异同|不同|不一样|各(?:是|有|到|做|占|为)多|谁更|差多少|"
     r"哪[个家省市边](?:省|市|医院|地方)?(?:更|的?.{0,3}[多少高低快慢大小])|比(?!例|重|率|如|上年|去年)[^，。]{0,12}(?:多|少|高|低|呢)"
@@ -36,8 +35,7 @@ _LIST = re.compile(
 def sides(question: str) -> tuple[str, ...]:
     """Return the regions and cities that `question` names; a city right behind its region is one with it."""
     question = asked_now(question)
-    spans = place_spans(question)
-    ends = {end + len(_SUFFIX.findall(question[end:])[0]) for _, end, _ in spans}
+    ends = {region_end(question, end) for _, end, _ in place_spans(question)}
     own = [city for city in cities(question) if question.find(city) not in ends]
     return tuple(dict.fromkeys([*places(question), *own]))
 

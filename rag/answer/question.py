@@ -252,7 +252,7 @@ def _swap(previous: str, topic: str) -> str:
     spans = place_spans(previous)
     if spans and places(topic):
         start, end = spans[0][0], spans[-1][1]
-        return previous[:start] + topic + previous[_region_end(previous, end) :]
+        return previous[:start] + topic + previous[region_end(previous, end) :]
     years = list(re.finditer(r"(?:19|20)\d{2}年?|今年|去年|明年|前年", previous))
     if years and re.fullmatch(r"(?:19|20)\d{2}年?|今年|去年|明年|前年", topic):
         return previous[: years[0].start()] + topic + previous[years[0].end() :]
@@ -267,7 +267,7 @@ def _swap(previous: str, topic: str) -> str:
     return f"{topic}：{previous}" if previous else topic
 
 
-def _region_end(text: str, end: int) -> int:
+def region_end(text: str, end: int) -> int:
     """The end of a region's name with its 省, 市 or 自治区."""
     match = re.compile(r"(?:壮族|回族|维吾尔)?(?:自治区|省|市)").match(text, end)
     return match.end() if match else end

@@ -120,12 +120,13 @@ class SentenceRanker:
         passages, features = self.features(question, evidence, more)
         held = features[:, SENTENCE_FEATURES.index("held")]
         rows = zip(passages, features @ self._weights, held, strict=True)
-        asked = self._weights_of(asked_now(question))
-        ranked = [RankedSentence(p, float(score), float(share), self._terms(p, asked)) for p, score, share in rows]
+        asked = frozenset(self._words.tokens(asked_now(question)))
+        heads = {context: frozenset(self._words.tokens(context)) for context in {p.context for p in passages}}
+        ranked = [
+            RankedSentence(p, float(score), float(share), asked & (p.words | heads[p.context]))
+            for p, score, share in rows
+        ]
         return sorted(ranked, key=lambda row: -row.score)
-
-    def _terms(self, passage: Passage, asked: Mapping[str, float]) -> frozenset[str]:
-        return frozenset(asked).intersection(passage.words.union(self._words.tokens(passage.context)))
 
     def _weights_of(self, question: str) -> dict[str, float]:
         """The words of a question, each with its weight."""

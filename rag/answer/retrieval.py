@@ -102,8 +102,7 @@ class HybridRetriever:
         for ordinal, score in self._fuse(legs).items():
             chunk = self._library[ordinal]
             found = tuple(leg for leg, hits in legs.items() if ordinal in hits)
-            similarity = legs.get(DENSE, {}).get(ordinal, 0.0)
-            evidence.append(Evidence(chunk, score + self._boost(wanted, chunk), found, similarity))
+            evidence.append(Evidence(chunk, score + self._boost(wanted, chunk), found))
         return sorted(evidence, key=lambda e: -e.score)
 
     def _search(self, question: str) -> list[Evidence]:

@@ -30,9 +30,9 @@ LED = 0.8
 """Share of the best sentence's score that an enumeration's lead-in or one of its items must have."""
 HELD = 0.5
 """What it is worth that an enumeration holds all the asked words that its article holds."""
-_LISTED = re.compile(r"[，。；：:;！？()（）]")
 COUNTED = 0.4
 """What it is worth, beside a score's share, that an enumeration has as many items as are asked for."""
+_LISTED = re.compile(r"[，。；：:;！？()（）]")
 
 MakePassage = Callable[[Chunk, Span], Passage]
 
@@ -94,7 +94,7 @@ def _sides(question: str, ranked: Sequence[RankedSentence]) -> list[list[RankedS
 
 
 def _is_about(passage: Passage, place: str) -> bool:
-    return place in passage.regions or place in passage.context or place in passage.text
+    return place in passage.text or place in passage.context or place in passage.regions
 
 
 def enumeration_for(question: str, ranked: Sequence[RankedSentence]) -> Enumeration | None:
@@ -109,7 +109,7 @@ def enumeration_for(question: str, ranked: Sequence[RankedSentence]) -> Enumerat
     for article in {row.passage.chunk.article.id: row.passage.chunk.article for row in near}.values():
         of_article = [row for row in ranked if row.passage.chunk.article.id == article.id]
         found += [(value, one) for one in enumerations(article) if (value := _worth(one, of_article, best, wanted))]
-    value, chosen = max(found, key=lambda pair: pair[0], default=(0.0, None))
+    _, chosen = max(found, key=lambda pair: pair[0], default=(0.0, None))
     top = ranked[0].passage
     if (
         chosen

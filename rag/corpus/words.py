@@ -67,26 +67,31 @@ class Words:
         return hashlib.sha256(b"\0".join(path.read_bytes() for path in files)).hexdigest()[:12]
 
     @cached_property
+    def _groups(self) -> tuple[tuple[str, ...], ...]:
+        """The lines of the lexicons, read once: words of one meaning each."""
+        return tuple(read_lexicon(self._files))
+
+    @cached_property
     def _cutter(self) -> rjieba.Jieba:
         cutter = rjieba.Jieba()
-        for words in read_lexicon(self._files):
+        for words in self._groups:
             for word in words:
                 cutter.add_word(word, None, "n")
         return cutter
 
     @cached_property
     def _lexicon(self) -> frozenset[str]:
-        return frozenset(word for words in read_lexicon(self._files) for word in words)
+        return frozenset(word for words in self._groups for word in words)
 
     @cached_property
     def _canonical(self) -> dict[str, str]:
         """Each word that has others of the same meaning -> the first of them."""
-        return {word: words[0] for words in read_lexicon(self._files) for word in words[1:]}
+        return {word: words[0] for words in self._groups for word in words[1:]}
 
     @cached_property
     def _synonyms(self) -> dict[str, tuple[str, ...]]:
         groups: dict[str, tuple[str, ...]] = {}
-        for words in read_lexicon(self._files):
+        for words in self._groups:
             if len(words) > 1:
                 groups |= {word: tuple(w for w in words if w != word) for word in words}
         return groups

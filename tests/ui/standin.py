@@ -56,8 +56,8 @@ WILD = Article(
 ROUND_CHUNK = Chunk(ROUND, 0, len(ROUND.text))
 WILD_CHUNK = Chunk(WILD, 0, len(WILD.text))
 EVIDENCE = (
-    Evidence(ROUND_CHUNK, 1.0, ("dense", "words"), 0.83),
-    Evidence(WILD_CHUNK, 0.4, ("words",), 0.5),
+    Evidence(ROUND_CHUNK, 1.0, ("dense", "words")),
+    Evidence(WILD_CHUNK, 0.4, ("words",)),
 )
 QUOTE = "目前全市有2000余家定点医药机构接入即时结算系统。"
 
