@@ -181,7 +181,8 @@ def test_two_commands_at_once_share_one_child_that_a_killed_parent_leaves_runnin
     server: LocalServer, gguf: Path, tmp_path: Path
 ) -> None:
     code = (
-        "import sys, time\nfrom pathlib import Path\nfrom rag.llm.local import LocalServer\n"
+        "import signal, sys, time\nfrom pathlib import Path\nfrom rag.llm.local import LocalServer\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)\n"  # a test run in the background ignores it
         "s = LocalServer(Path(sys.argv[1]), Path(sys.argv[2]), threads=0, context=1024, idle_s=300,"
         " start_timeout_s=180)\nprint(s.ensure().pid, flush=True)\ntime.sleep(600)"
     )
