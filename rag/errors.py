@@ -13,7 +13,8 @@ WeiceError
 │   ├── LlmTimeout       too slow or silent
 │   └── LlmNonsense      reachable, but what came back is no answer
 ├── QuoteError           a quote that the article does not hold (a bug of ours, never the user's)
-└── StorageError         disk full, folder not writable, file locked
+├── AccessError          wrong password or key, or no right to it
+└── StorageError         disk full, folder not writable, file or database locked
 """
 
 from __future__ import annotations
@@ -81,5 +82,9 @@ class QuoteError(WeiceError):
         super().__init__(f"引文与原文不符：《{title}》“{quote[:30]}”")
 
 
+class AccessError(WeiceError):
+    """Who asks is not known, or may not do this."""
+
+
 class StorageError(WeiceError):
-    """Disk full, folder not writable, file locked."""
+    """Disk full, folder not writable, file or database locked."""

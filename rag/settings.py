@@ -101,6 +101,9 @@ class Settings(BaseSettings):
     max_question_chars: int = Field(2000, ge=10, description="问题最长字数，超出部分不参与检索")
 
     # Serving
+    database: SecretStr = Field(
+        SecretStr(""), description="数据库（账号、对话、反馈）的 SQLAlchemy 地址，空则用数据文件夹里的 weice.db"
+    )
     host: str = Field("127.0.0.1", description="监听地址")
     port: int = Field(7860, ge=1, le=65535, description="监听端口")
 
