@@ -32,6 +32,12 @@ HELD = 0.5
 """What it is worth that an enumeration holds all the asked words that its article holds."""
 COUNTED = 0.4
 """What it is worth, beside a score's share, that an enumeration has as many items as are asked for."""
+BESIDE, CLOSE = 3, 0.8
+"""Sentences that are quoted beside an enumeration at most, and the share of the best one's score that they have."""
+BEFORE, AFTER = 2, 5
+"""Neighbours of the best sentence that may be quoted with it where several things are asked for."""
+RUN = 0.3
+"""Share of the best sentence's score that neighbours must have, on the average, to be worth quoting."""
 _LISTED = re.compile(r"[，。；：:;！？()（）]")
 
 MakePassage = Callable[[Chunk, Span], Passage]
@@ -54,12 +60,19 @@ def select(kind: Kind, question: str, ranked: Sequence[RankedSentence], passage:
         chunks = [row.passage.chunk for row in ranked if row.passage.chunk.article.id == whole.article.id]
         spans = [span for span in (whole.lead, *whole.items) if span[0] < span[1]]
         items = tuple(passage(_chunk_of(whole.article, span, chunks), span) for span in spans)
-        return Selection(items, items)
+        beside = together(ranked, BESIDE, CLOSE)
+        quotes = {p.key: p for p in items}
+        quotes |= {p.key: p for p in (row.passage for row in beside) if not any(_overlaps(p, item) for item in items)}
+        ordered = tuple(sorted(quotes.values(), key=lambda p: p.key))
+        return Selection(ordered, ordered)
+    ranked = [ranked[0], *(row for row in ranked[1:] if _is_whole(row.passage.text))]
     compared = _sides(question, ranked) if kind is Kind.COMPARE else []
     if len(compared) > 1:
         chosen = [row for side in compared for row in together(side, SIDE, WEAKEST[kind])]
         return Selection(_ordered(chosen), _ordered([side[0] for side in compared]))
     chosen = together(ranked, MOST[kind], WEAKEST[kind])
+    if kind in {Kind.LIST, Kind.SUMMARY}:
+        chosen = _with_neighbours(chosen, ranked)
     return Selection(_ordered(chosen), _ordered(chosen if kind in {Kind.LIST, Kind.SUMMARY} else ranked[:1]))
 
 
@@ -85,6 +98,34 @@ def together(ranked: Sequence[RankedSentence], most: int, weakest: float) -> lis
         chosen.append(following)
         rest = [row for row in rest if row is not following]
     return chosen
+
+
+def _with_neighbours(chosen: Sequence[RankedSentence], ranked: Sequence[RankedSentence]) -> list[RankedSentence]:
+    """The chosen sentences and, of their section, the run around the best one that is worth the most."""
+    best = ranked[0].score or 1.0
+    top = chosen[0].passage
+    section = _section(top)
+    near = sorted((row for row in ranked if _section(row.passage) == section), key=lambda row: row.passage.span)
+    at = next(n for n, row in enumerate(near) if row.passage.key == top.key)
+    worth = [row.score / best - RUN for row in near]
+    first = max(range(max(0, at - BEFORE), at + 1), key=lambda n: sum(worth[n : at + 1]))
+    last = max(range(at, min(len(near), at + AFTER + 1)), key=lambda n: sum(worth[at : n + 1]))
+    return [*chosen, *near[first : last + 1]]
+
+
+def _section(passage: Passage) -> tuple[str, ...]:
+    """The article and the section that a passage stands in."""
+    article = passage.chunk.article
+    return article.id, *article.section_path(passage.span[0])
+
+
+def _is_whole(sentence: str) -> bool:
+    """Whether a text ends as a sentence does; a line that does not is a title or says who speaks."""
+    return sentence.endswith(tuple("。！？!?；;：:”）)"))
+
+
+def _overlaps(one: Passage, other: Passage) -> bool:
+    return one.chunk.article.id == other.chunk.article.id and _overlap(one.span, other.span)
 
 
 def _sides(question: str, ranked: Sequence[RankedSentence]) -> list[list[RankedSentence]]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from rag.answer.citing import Aligner
 from rag.answer.enumerations import enumerations
 from rag.answer.kinds import Kind, sides
+from rag.answer.quoting import quote
 from rag.answer.ranking import RankedSentence
+from rag.answer.reading import Reading
 from rag.answer.selection import select
 from rag.corpus.words import Words
 from tests.builders import article, whole
@@ -58,3 +62,45 @@ def test_a_comparison_is_quoted_from_each_side() -> None:
 def test_a_city_behind_its_own_region_is_one_side_with_it() -> None:
     assert sides("福建省厦门市有多少家") == ("福建",)
     assert sides("江西跟南宁各是哪类医院在做") == ("江西", "南宁")
+
+
+def test_a_summary_takes_the_sentences_beside_the_best_one_with_it() -> None:
+    text = "分三批推进唯一标识。2021年开展第一批。2022年开展第二批。2024年开展第三批。" + "会议在南宁召开。" * 6
+    rows = [replace(row, score=1.0 if "批" in row.passage.text else 0.1) for row in ranked(text, "分三批")]
+    rows[0] = replace(rows[0], score=2.0)
+    told = quoted(Kind.SUMMARY, "说说唯一标识分几批推进", rows)
+    assert told[:4] == ["分三批推进唯一标识。", "2021年开展第一批。", "2022年开展第二批。", "2024年开展第三批。"]
+
+
+def test_the_best_sentence_is_quoted_though_an_enumeration_beside_it_answers_too() -> None:
+    told = quoted(Kind.LIST, "今年重点做哪几件事", ranked(PLAN, "三件事", "床位"))
+    assert [text[:2] for text in told] == ["20", "一是", "二是", "三是", "全省"]
+
+
+def test_a_line_that_only_says_who_speaks_is_no_quote() -> None:
+    rows = ranked("副主任张三\n建成中医馆300个。", "中医馆")
+    assert quoted(Kind.FACT, "中医馆有多少个", [rows[0], replace(rows[1], score=1.9)]) == ["建成中医馆300个。"]
+
+
+PROVINCES = article(
+    "湖南省\n产值超过1500亿元。\n甘肃省\n全产业链规模926.9亿元。产值连年增长。", "湖南省", "甘肃省", title="展望"
+)
+
+
+def reading_of(*texts: str) -> Reading:
+    passages = [p for p in ALIGNER.passages([whole(PROVINCES)]) if p.text in texts]
+    return Reading(Kind.COMPARE, tuple(passages), "", 1.0, tuple(passages))
+
+
+def test_quotes_of_several_places_say_which_place_they_speak_of() -> None:
+    told = quote(reading_of("产值超过1500亿元。", "全产业链规模926.9亿元。", "产值连年增长。"))
+    assert [one.text for one in told] == [
+        "湖南：产值超过1500亿元。",
+        "甘肃：全产业链规模926.9亿元。",
+        "产值连年增长。",
+    ]
+    assert told[0].passages[0].text == "产值超过1500亿元。"
+
+
+def test_quotes_of_one_place_are_verbatim() -> None:
+    assert [one.text for one in quote(reading_of("全产业链规模926.9亿元。"))] == ["全产业链规模926.9亿元。"]
