@@ -79,6 +79,14 @@ class Generator(Protocol):
         ...
 
 
+class Judge(Protocol):
+    """Chooses between two letters."""
+
+    def leaning(self, messages: Sequence[Message], yes: str, no: str) -> float:
+        """Return the log-odds of `yes` over `no` as the first token of a reply. Raises `GenerationError`."""
+        ...
+
+
 class Library(Protocol):
     """The chunks of one index version, by ordinal."""
 

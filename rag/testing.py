@@ -82,6 +82,24 @@ class ScriptedGenerator:
             raise self._error
 
 
+class ScriptedJudge:
+    """Leans to the first letter by the given log-odds in turn, the last one again and again; may fail."""
+
+    def __init__(self, *leanings: float, error: GenerationError | None = None) -> None:
+        """Keep the log-odds; raise `error`, where given, instead."""
+        self._leanings = leanings
+        self._error = error
+        self.prompts: list[tuple[Message, ...]] = []
+        """Every conversation that was sent, in order."""
+
+    def leaning(self, messages: Sequence[Message], yes: str, no: str) -> float:  # noqa: ARG002  # a port's shape
+        """Return the next log-odds."""
+        self.prompts.append(tuple(messages))
+        if self._error is not None:
+            raise self._error
+        return self._leanings[min(len(self.prompts), len(self._leanings)) - 1]
+
+
 class FixedRetriever:
     """Finds the given passages for any question, best first."""
 

@@ -18,6 +18,7 @@ from rag.settings import Settings
 
 if TYPE_CHECKING:
     from rag.answer.assistant import Assistant
+    from rag.answer.judging import LeaningCheck
     from rag.answer.retrieval import HybridRetriever
     from rag.batch import BatchReport
     from rag.index.build import BuildReport, IndexStore
@@ -234,7 +235,15 @@ class App:
             max_question_chars=s.max_question_chars,
             thresholds=Thresholds(limits.coverage, limits.score if s.reranker == "features" else 0.0),
             quoted_kinds=frozenset({AnswerKind.LIST, AnswerKind.SUMMARY} if short else ()),
+            answerability=self._answerability() if use_llm else None,
         )
+
+    def _answerability(self) -> LeaningCheck | None:
+        """The local LLM's word on whether a fact is stated; an endpoint's model says so in its answer."""
+        from rag.answer.judging import LeaningCheck
+
+        s = self.settings
+        return LeaningCheck(self.generator, s.answerable_from) if s.llm == "local" and self.generator else None
 
     def run_batch(
         self, source: Path, target: Path, *, use_llm: bool = True, limit: int | None = None, progress: Progress

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rag.answer.assistant import Assistant, Thresholds
 from rag.answer.citing import Aligner
+from rag.answer.judging import Answerability
 from rag.answer.ranking import FeatureReranker, SentenceRanker
 from rag.answer.reading import EvidenceReader
 from rag.answer.relevance import Relevance
@@ -58,7 +59,9 @@ def built(folder: Path, **files: str) -> IndexVersion:
     return store.open(model=embedder.name)
 
 
-def assistant(index: IndexVersion, generator: Generator | None) -> Assistant:
+def assistant(
+    index: IndexVersion, generator: Generator | None, answerability: Answerability | None = None
+) -> Assistant:
     """An assistant over an index of `built`, put together as the program does it."""
     words, settings = Words(), load_settings()
     aligner = Aligner(words.tokens, index.idf, lambda *_: 0.0)
@@ -71,4 +74,5 @@ def assistant(index: IndexVersion, generator: Generator | None) -> Assistant:
         generator,
         index_version=index.version,
         thresholds=Thresholds(coverage=0.05, score=0.5),
+        answerability=answerability,
     )

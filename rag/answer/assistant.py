@@ -17,6 +17,7 @@ import prompts
 from rag.answer.citing import Aligned, Aligner, distinct, distinct_aligned, joined_leads, letters, number, plain
 from rag.answer.events import Event, EvidenceFound, Finished, Stage, Token
 from rag.answer.forms import NOT_HELD, Numbered, asked_of, table, timeline
+from rag.answer.judging import Answerability, Trusting
 from rag.answer.kinds import Kind
 from rag.answer.question import as_told, leans, normalise, parts, standalone
 from rag.answer.quoting import quote
@@ -32,6 +33,7 @@ from rag.schema import Answer, Evidence, Message, Mode, Support, Timings, Turn, 
 
 NOT_FOUND = "资料中未找到"
 NO_EVIDENCE = "资料中没有找到依据"
+NOT_STATED = "资料里没有直接写明所问的内容"
 REFUSAL = f"{NOT_FOUND}与这个问题直接对应的内容。"
 _NO_ANSWER = (
     "资料中未找到",
@@ -124,8 +126,13 @@ class Assistant:
         max_question_chars: int = 2000,
         thresholds: Thresholds | None = None,
         quoted_kinds: frozenset[Kind] = frozenset(),
+        answerability: Answerability | None = None,
     ) -> None:
-        """Compose the parts; without a generator every answer is made of quotes, with one those of `quoted_kinds`."""
+        """Compose the parts; without a generator every answer is made of quotes.
+
+        `quoted_kinds` are what the generator is too small to retell: they are quoted, and what it writes on other
+        kinds is followed by what it leaves out of the quotes.
+        """
         self._retriever = retriever
         self._reader = reader
         self.aligner = aligner
@@ -140,6 +147,7 @@ class Assistant:
         self._max_question_chars = max_question_chars
         self._thresholds = thresholds or Thresholds()
         self._quoted_kinds = quoted_kinds
+        self._answerability = answerability or Trusting()
 
     def answer(self, question: str, history: Sequence[Turn] = (), scenario: Scenario | None = None) -> Answer:
         """Return the checked answer. Raises `UsageError` on an empty question."""
@@ -223,9 +231,15 @@ class Assistant:
         if standing:
             standing = (*standing, *self._left_out(part, standing))
         answers, lacks = self._answers(part, standing)
-        if not answers:
-            return self._from_quotes(part)
-        return _Told(part, standing, _unsaid(lacks) or _missing(text, aligned))
+        told = (
+            _Told(part, standing, _unsaid(lacks) or _missing(text, aligned)) if answers else self._from_quotes(part)
+        )
+        return told if not told.standing or self._states_it(part) else _Told(part, (), NOT_STATED)
+
+    def _states_it(self, part: Part) -> bool:
+        """Whether the sentence that a fact is told from states it, where no rule doubts that."""
+        fact = part.reading.kind is Kind.FACT and len(part.reading.essential) == 1 and not part.scenario
+        return not fact or self._answerability.answers(part.question, part.reading.essential[0])
 
     def _is_quoted(self, part: Part) -> bool:
         """Whether the answer is quoted and no LLM seconds are spent: a small model loses items of what it retells."""
@@ -245,11 +259,12 @@ class Assistant:
         return bool(aligned) and (not lacks or one_side_is_told(part.question, lacks)), lacks
 
     def _left_out(self, part: Part, standing: Sequence[Aligned]) -> list[Aligned]:
-        """The quotes that an answer can not do without and that no standing sentence of the draft cites."""
+        """The quotes that no standing sentence of the draft cites: of a small model all, else the essential ones."""
         if part.scenario:
             return []
         cited = {p.key for item in standing for p in item.passages}
-        return [item for item in quote(part.reading, essential=True) if item.passages[0].key not in cited]
+        quotes = quote(part.reading, essential=not self._quoted_kinds)
+        return [item for item in quotes if item.passages[0].key not in cited]
 
     def _in_its_row(self, part: Part, aligned: Sequence[Aligned]) -> tuple[Aligned, ...]:
         """The sentences whose cited text speaks of the place whose row they fill; all of them outside a table."""

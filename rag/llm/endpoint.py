@@ -52,6 +52,10 @@ _REFUSALS = {
 """HTTP status -> what it says, what to do."""
 
 
+CHOICES = 20
+"""First tokens whose log-probabilities an endpoint is asked for."""
+
+
 class EndpointGenerator:
     """Writes through one endpoint. One object serves any number of answers at once."""
 
@@ -75,25 +79,11 @@ class EndpointGenerator:
     def generate(self, messages: Sequence[Message], *, max_tokens: int) -> Pieces:
         """Yield pieces of text as they come. Raises `GenerationError`; closing it stops the request."""
         with self._our_errors():
-            from llama_index.core.llms import ChatMessage
-            from llama_index.llms.openai_like import OpenAILike
-
             from rag.llm.transport import Clock, ClockedClient
 
             said, clock = False, Clock(self._timeout_s)
             with ClockedClient(self._base_url, clock) as client:
-                llm = OpenAILike(
-                    model=self._model,
-                    api_base=self._base_url,
-                    api_key=self._api_key,
-                    is_chat_model=True,
-                    temperature=0.0,
-                    timeout=self._timeout_s,
-                    max_retries=self._max_retries,
-                    http_client=client,
-                )
-                chat = [ChatMessage(role=message.role, content=message.content) for message in messages]
-                for response in llm.stream_chat(chat, max_tokens=max_tokens):
+                for response in self._llm(client).stream_chat(_chat(messages), max_tokens=max_tokens):
                     clock.reset()
                     if response.delta:
                         said = said or not response.delta.isspace()
@@ -101,6 +91,37 @@ class EndpointGenerator:
                         clock.reset()  # the reader's own time does not count
         if not said:
             raise LlmNonsense(f"大模型接口 {self._base_url} 没有给出任何回答", _ADDRESS)
+
+    def leaning(self, messages: Sequence[Message], yes: str, no: str) -> float:
+        """Return the log-odds of `yes` over `no` as the first token of the reply. Raises `GenerationError`.
+
+        The endpoint must tell `CHOICES` log-probabilities; a letter that is not among them has the least one's.
+        """
+        with self._our_errors():
+            from rag.llm.transport import Clock, ClockedClient
+
+            with ClockedClient(self._base_url, Clock(self._timeout_s)) as client:
+                told = self._llm(client, logprobs=True, top_logprobs=CHOICES).chat(_chat(messages), max_tokens=1)
+            first = [(choice.token.strip(), choice.logprob) for choice in (told.logprobs or [[]])[0]]
+            least = min(logprob for _, logprob in first)
+            by_letter = {letter: max((p for t, p in first if t == letter), default=least) for letter in (yes, no)}
+            return float(by_letter[yes] - by_letter[no])
+
+    def _llm(self, client: Any, **more: Any) -> Any:
+        """The client library's object for this endpoint; imported here, since it takes seconds."""
+        from llama_index.llms.openai_like import OpenAILike
+
+        return OpenAILike(
+            model=self._model,
+            api_base=self._base_url,
+            api_key=self._api_key,
+            is_chat_model=True,
+            temperature=0.0,
+            timeout=self._timeout_s,
+            max_retries=self._max_retries,
+            http_client=client,
+            **more,
+        )
 
     @contextmanager
     def _our_errors(self) -> Iterator[None]:
@@ -177,8 +198,20 @@ class LocalGenerator:
                 if last or said or self._server.status():
                     raise LlmUnavailable(error.what, "请运行 weice doctor，也可以先用 --no-llm") from error
 
+    def leaning(self, messages: Sequence[Message], yes: str, no: str) -> float:
+        """Return the log-odds of `yes` over `no` as the first token of the reply. Raises `GenerationError`."""
+        said = self._endpoint(self._server.ensure()).leaning(messages, yes, no)
+        self._server.touch()
+        return said
+
     def _endpoint(self, running: Running) -> EndpointGenerator:
         return EndpointGenerator(running.base_url, running.api_key, self._name, self._timeout_s, max_retries=0)
+
+
+def _chat(messages: Sequence[Message]) -> list[Any]:
+    from llama_index.core.llms import ChatMessage
+
+    return [ChatMessage(role=message.role, content=message.content) for message in messages]
 
 
 def _import_client() -> None:

@@ -177,6 +177,17 @@ def test_it_answers_in_chinese_and_is_gone_after_stop(server: LocalServer, tmp_p
 
 
 @pytest.mark.model
+def test_it_leans_to_what_the_text_states_rather_than_to_what_it_does_not(server: LocalServer) -> None:
+    generator = LocalGenerator(server, "qwen", 90)
+
+    def leaning(question: str) -> float:
+        text = f"资料：湖南全省中药种植面积达485万亩。\n问题：{question}\n资料能直接回答这个问题吗？A. 能 B. 不能\n只写A或B："
+        return generator.leaning((Message("user", text),), "A", "B")
+
+    assert leaning("湖南全省中药种植面积有多少万亩？") > leaning("湖南全省有多少家三甲医院？")
+
+
+@pytest.mark.model
 def test_two_commands_at_once_share_one_child_that_a_killed_parent_leaves_running(
     server: LocalServer, gguf: Path, tmp_path: Path
 ) -> None:
