@@ -18,7 +18,7 @@ from rag.answer.ranking import RankedSentence
 from rag.corpus.sentences import Span
 from rag.schema import Article, Chunk
 
-MOST = {Kind.FACT: 3, Kind.COMPARE: 5, Kind.LIST: 7, Kind.SUMMARY: 8}
+MOST = {Kind.FACT: 3, Kind.COMPARE: 5, Kind.LIST: 7, Kind.SUMMARY: 10}
 """Sentences that are quoted for a kind of answer at most; an enumeration is quoted whole."""
 WEAKEST = {Kind.FACT: 0.7, Kind.COMPARE: 0.55, Kind.LIST: 0.6, Kind.SUMMARY: 0.45}
 """Score, as a share of the best sentence's, below which a sentence is not quoted."""
@@ -36,6 +36,10 @@ BESIDE, CLOSE = 3, 0.8
 """Sentences that are quoted beside an enumeration at most, and the share of the best one's score that they have."""
 BEFORE, AFTER = 2, 5
 """Neighbours of the best sentence that may be quoted with it where several things are asked for."""
+HEADINGS, FEW = 10, 4
+"""Headings of a summary's skeleton at most, and those of them by whose best sentences it is chosen."""
+TOLD, HALF = 0.5, 0.5
+"""What evidence under all headings is worth; share of the best score that the sentences under them must have."""
 RUN = 0.3
 """Share of the best sentence's score that neighbours must have, on the average, to be worth quoting."""
 _LISTED = re.compile(r"[，。；：:;！？()（）]")
@@ -55,16 +59,47 @@ def select(kind: Kind, question: str, ranked: Sequence[RankedSentence], passage:
     """Return what is quoted of the sentences `ranked`, best first; `passage` makes one of a span of an article."""
     if not ranked:
         return Selection()
+    selected = _selected(kind, question, ranked, passage)
+    if kind is not Kind.SUMMARY:
+        return selected
+    chunks = [row.passage.chunk for row in ranked]
+    heads = [passage(_chunk_of(article, span, chunks), span) for article, span in _skeleton(ranked)]
+    return _joined(selected.quotes, heads)
+
+
+def _joined(quotes: Sequence[Passage], more: Sequence[Passage]) -> Selection:
+    """The quotes and, of `more`, what none of them holds; all of it is essential."""
+    new = [p for p in more if not any(_overlaps(p, quote) for quote in quotes)]
+    ordered = tuple(sorted({p.key: p for p in (*quotes, *new)}.values(), key=lambda p: p.key))
+    return Selection(ordered, ordered)
+
+
+def _skeleton(ranked: Sequence[RankedSentence]) -> list[tuple[Article, Span]]:
+    """Of the best sentence's article, the headings side by side under which most of the good sentences stand."""
+    best, article = ranked[0].score or 1.0, ranked[0].passage.chunk.article
+    rows = [row for row in ranked if row.passage.chunk.article.id == article.id]
+    found: list[tuple[float, float, Enumeration]] = []
+    for one in enumerations(article):
+        sections = [s for s in article.sections if any(s.start == start for start, _ in one.items)]
+        if len(sections) == len(one.items) <= HEADINGS:
+            tops = [
+                max((r.score for r in rows if s.start <= r.passage.span[0] < s.end), default=0.0) for s in sections
+            ]
+            counted = sorted(tops)[-FEW:]
+            worth = sum(counted) / len(counted) / best
+            found.append((worth + TOLD * sum(top > 0 for top in tops) / len(tops), worth, one))
+    _, worth, chosen = max(found, key=lambda each: each[0], default=(0.0, 0.0, None))
+    return [(article, span) for span in chosen.items] if chosen and worth >= HALF else []
+
+
+def _selected(kind: Kind, question: str, ranked: Sequence[RankedSentence], passage: MakePassage) -> Selection:
+    """What is quoted by the sentences' scores: an enumeration, each side, or the best sentences together."""
     whole = enumeration_for(question, ranked) if kind is not Kind.COMPARE else None
     if whole and (kind is not Kind.FACT or (len(whole.items) > 2 and len(whole.items) in counts(question))):
         chunks = [row.passage.chunk for row in ranked if row.passage.chunk.article.id == whole.article.id]
         spans = [span for span in (whole.lead, *whole.items) if span[0] < span[1]]
         items = tuple(passage(_chunk_of(whole.article, span, chunks), span) for span in spans)
-        beside = together(ranked, BESIDE, CLOSE)
-        quotes = {p.key: p for p in items}
-        quotes |= {p.key: p for p in (row.passage for row in beside) if not any(_overlaps(p, item) for item in items)}
-        ordered = tuple(sorted(quotes.values(), key=lambda p: p.key))
-        return Selection(ordered, ordered)
+        return _joined(items, [row.passage for row in together(ranked, BESIDE, CLOSE)])
     ranked = [ranked[0], *(row for row in ranked[1:] if _is_whole(row.passage.text))]
     compared = _sides(question, ranked) if kind is Kind.COMPARE else []
     if len(compared) > 1:

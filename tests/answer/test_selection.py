@@ -104,3 +104,25 @@ def test_quotes_of_several_places_say_which_place_they_speak_of() -> None:
 
 def test_quotes_of_one_place_are_verbatim() -> None:
     assert [one.text for one in quote(reading_of("全产业链规模926.9亿元。"))] == ["全产业链规模926.9亿元。"]
+
+
+SECTIONS = article(
+    "政策落实不到位\n资金没有到位。\n人才短缺\n卫生院缺少中医人才。\n推广困难\n技术较难推广。\n会议在南宁召开。",
+    "政策落实不到位",
+    "人才短缺",
+    "推广困难",
+    title="中医科建设",
+)
+
+
+def test_a_summary_names_the_headings_under_which_its_sentences_stand() -> None:
+    passages = [p for p in ALIGNER.passages([whole(SECTIONS)]) if not p.is_heading]
+    rows = [RankedSentence(p, 2.0 if "人才" in p.text else 1.2, 1.0, p.words) for p in passages]
+    rows.sort(key=lambda row: -row.score)
+    told = quoted(Kind.SUMMARY, "归纳一下中医科难在哪", rows)
+    assert [text for text in told if text in {"政策落实不到位", "人才短缺", "推广困难"}] == [
+        "政策落实不到位",
+        "人才短缺",
+        "推广困难",
+    ]
+    assert quoted(Kind.FACT, "卫生院缺少什么人才", rows)[0] == "卫生院缺少中医人才。"
