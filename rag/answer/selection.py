@@ -22,6 +22,8 @@ MOST = {Kind.FACT: 3, Kind.COMPARE: 5, Kind.LIST: 7, Kind.SUMMARY: 10}
 """Sentences that are quoted for a kind of answer at most; an enumeration is quoted whole."""
 WEAKEST = {Kind.FACT: 0.7, Kind.COMPARE: 0.55, Kind.LIST: 0.6, Kind.SUMMARY: 0.45}
 """Score, as a share of the best sentence's, below which a sentence is not quoted."""
+OTHER = 0.75
+"""The same, of a sentence from another article than the best one's."""
 NEW = 0.25
 """What a sentence that holds all the asked words that are still missing is worth beside its score's share."""
 SIDE = 2
@@ -120,7 +122,9 @@ def together(ranked: Sequence[RankedSentence], most: int, weakest: float) -> lis
     """The best sentences that together hold most of what is asked, greedily (maximal marginal relevance)."""
     best = ranked[0].score or 1.0
     asked = frozenset().union(*(row.terms for row in ranked))
+    own = ranked[0].passage.chunk.article.id
     rest = [row for row in ranked if row.score >= weakest * best]
+    rest = [row for row in rest if row.passage.chunk.article.id == own or row.score >= OTHER * best]
     chosen: list[RankedSentence] = []
     while rest and len(chosen) < most:
         told = frozenset().union(*(row.terms for row in chosen))
