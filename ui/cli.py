@@ -18,6 +18,7 @@ from typer.exceptions import TyperException
 
 from rag.errors import UsageError, WeiceError
 from ui.cli_eval import evaluation
+from ui.cli_users import keys, users
 from ui.commands import Json, NoLlm, command, dumps, emit, group, need_file, opened
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ models = group("下载、校验、列出模型。")
 cli.add_typer(library, name="library")
 cli.add_typer(models, name="models")
 cli.add_typer(evaluation, name="eval")
+cli.add_typer(users, name="user")
+cli.add_typer(keys, name="key")
 
 Question = Annotated[str, typer.Argument(metavar="问题", help="要问的内容")]
 
