@@ -68,7 +68,8 @@ LEGS: Mapping[str, Mapping[str, object]] = MappingProxyType(
 """The settings that leave a part of retrieval out: each leg alone, all but reranking, the whole as it is set."""
 
 _DEPTH = max(*HIT_AT, *RECALL_AT)
-_UNTOLD = ("llm_api_key", "judge_base_url", "judge_model", "judge_api_key", "database")
+_SERVING = ("database", "root_path", "login", "api_per_minute", "api_body_kb", "api_timeout_s", "api_at_once")
+_UNTOLD = ("llm_api_key", "judge_base_url", "judge_model", "judge_api_key", *_SERVING)
 """Settings that `run.json` leaves out: they are secret or shape no run."""
 _KEPT_APART = ("data_dir", "models_dir", "library", "lexicon", "embedding_model", "host", "port", *_UNTOLD)
 """Settings that a run can not change: they call for another index, are secret, or do not matter here."""

@@ -243,18 +243,38 @@ def batch(
         raise typer.Exit(1)
 
 
-@command(cli, "打开问答网页（默认只在本机可见）。")
+@command(cli, "打开问答网页和接口（默认只在本机可见）。")
 def serve(
     ctx: typer.Context,
     host: Annotated[str | None, typer.Option("--host", metavar="地址", help="默认 127.0.0.1")] = None,
     port: Annotated[int | None, typer.Option("--port", metavar="端口", min=1, max=65535, help="默认 7860")] = None,
     no_llm: NoLlm = False,
+    api_only: Annotated[bool, typer.Option("--api-only", metavar="", help="只开接口，不开网页")] = False,
+    root_path: Annotated[
+        str | None, typer.Option("--root-path", metavar="路径", help="反向代理把它放在哪个路径下，如 /weice")
+    ] = None,
 ) -> None:
-    """Serve the chat page until Ctrl-C."""
+    """Serve page and API until Ctrl-C."""
     with opened(ctx, stop_llm=True) as app:
         from ui.serve import serve as run
 
-        run(app, host=host or app.settings.host, port=port or app.settings.port, use_llm=not no_llm)
+        run(
+            app,
+            host=host or app.settings.host,
+            port=port or app.settings.port,
+            use_llm=not no_llm,
+            api_only=api_only,
+            root_path=root_path,
+        )
+
+
+@command(cli, "MCP 服务（标准输入输出），供别的智能助手提问、检索、读文章。")
+def mcp(ctx: typer.Context, no_llm: NoLlm = False) -> None:
+    """Serve the MCP tools over standard input and output until the other side hangs up."""
+    with opened(ctx, stop_llm=True) as app:
+        from ui.serve import serve_tools
+
+        serve_tools(app, use_llm=not no_llm)
 
 
 @command(cli, "检查模型、索引、大模型、磁盘和端口，说明怎么处理。")

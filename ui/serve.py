@@ -1,6 +1,6 @@
-"""Serves the page on this machine until Ctrl-C: address first, then models and index, then the web server.
+"""Serves page and API until Ctrl-C: address first, then accounts, models and index, then the web server.
 
-Only loopback addresses: a page that other machines can open needs accounts, which are not here yet.
+Beyond this machine only where there are accounts: then page and API ask who it is.
 """
 
 from __future__ import annotations
@@ -8,34 +8,145 @@ from __future__ import annotations
 import errno
 import ipaddress
 import socket
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rag.errors import IndexMissing, UsageError, WeiceError
 from ui import terminal
 
 if TYPE_CHECKING:
+    from fastapi import FastAPI
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from rag.settings import Settings
     from rag.wiring import App
+    from ui.api.guard import Limits
+    from ui.store import Store
 
 GRACE_S = 3
 """How long open pages may keep the server alive after Ctrl-C."""
 
 
-def serve(app: App, *, host: str, port: int, use_llm: bool) -> None:
-    """Serve until interrupted. Raises `UsageError` for another machine's address, `WeiceError` for a used port."""
+def serve(
+    app: App, *, host: str, port: int, use_llm: bool, api_only: bool = False, root_path: str | None = None
+) -> None:
+    """Serve until interrupted; `api_only` without the page, `root_path` where a reverse proxy puts it.
+
+    Raises `UsageError` where others could come in and there are no accounts, `WeiceError` for a used port.
+    """
     with listen(host, port) as listener:
         out = terminal.console()
-        _need_models(app, use_llm=use_llm)
-        _need_index(app)
-        out.print("正在打开网页服务 …")
-        if use_llm:
-            app.prepare()
-        _run(app, listener, use_llm=use_llm)
+        store = _open_store(app.settings)
+        try:
+            login = needs_login(app.settings, store, listener.getsockname()[0])
+            _need_models(app, use_llm=use_llm)
+            _need_index(app)
+            out.print("正在打开服务 …")
+            if use_llm:
+                app.prepare()
+            root = (app.settings.root_path if root_path is None else root_path).strip("/")
+            whole = build(app, store, use_llm=use_llm, login=login, api_only=api_only, root_path=root and f"/{root}")
+            _run(whole, listener, "接口已打开" if api_only else "卫策问答已打开")
+        finally:
+            store.close()
         out.print("已停止。")
+
+
+def serve_tools(app: App, *, use_llm: bool) -> None:
+    """Serve the MCP tools over standard input and output until the other side hangs up."""
+    from ui.api.metrics import Metrics
+    from ui.api.running import Answers
+    from ui.api.tools import server
+
+    store = _open_store(app.settings)
+    try:
+        answers = Answers(app, store, Metrics(), limits(app.settings), use_llm=use_llm)
+        server(app, store, answers).run("stdio")
+    finally:
+        store.close()
+
+
+def needs_login(settings: Settings, store: Store, address: str) -> bool:
+    """Whether page and API ask who it is. Raises `UsageError` where they must and there is nobody yet."""
+    beyond = not ipaddress.ip_address(address).is_loopback
+    if not beyond and not settings.login:
+        return False
+    if not store.accounts.any():
+        what = f"监听 {address} 会让别的电脑也能打开，要先有账号" if beyond else "设置了要登录（login），但还没有账号"
+        raise UsageError(what, "请运行 weice user add 用户名 --role 管理员")
+    return True
+
+
+def build(
+    app: App, store: Store, *, use_llm: bool, login: bool, api_only: bool = False, root_path: str = ""
+) -> ASGIApp:
+    """Put API and page together as one ASGI application."""
+    from ui.api.app import build_api
+    from ui.api.guard import LoopbackNames
+
+    api = build_api(app, store, use_llm=use_llm, login=login, limits=limits(app.settings))
+    page: ASGIApp = api  # which says of every path that it has none
+    if not api_only:
+        from ui.web.page import build_web
+
+        page = build_web(app, use_llm=use_llm)
+    whole = Together(api, page, root_path)
+    return whole if login else LoopbackNames(whole)
+
+
+def limits(settings: Settings) -> Limits:
+    """What the settings let a client of the API ask for."""
+    from ui.api.guard import Limits
+
+    return Limits(
+        per_minute=settings.api_per_minute,
+        body_bytes=settings.api_body_kb << 10,
+        seconds=settings.api_timeout_s,
+        at_once=settings.api_at_once,
+    )
+
+
+class Together:
+    """ASGI application: the API under its own paths, the page under all others."""
+
+    def __init__(self, api: FastAPI, page: ASGIApp, root_path: str) -> None:
+        """Serve both; `root_path` is what a reverse proxy takes off the paths before it asks here."""
+        self._api = api
+        self._page = page
+        self._root_path = root_path
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or the life of both."""
+        if scope["type"] == "lifespan":
+            await self._live(scope, receive, send)
+        elif is_api(scope["path"]):
+            await self._api({**scope, "root_path": self._root_path}, receive, send)
+        else:
+            await self._page(scope, receive, send)
+
+    async def _live(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if self._page is self._api:
+            await self._api(scope, receive, send)
+            return
+        async with self._api.router.lifespan_context(self._api):
+            await self._page(scope, receive, send)
+
+
+def is_api(path: str) -> bool:
+    """Whether a path is the API's."""
+    from ui.api.app import PREFIXES
+
+    return any(path == prefix or path.startswith(f"{prefix}/") for prefix in PREFIXES)
+
+
+def _open_store(settings: Settings) -> Store:
+    from ui.store import open_store
+
+    return open_store(settings)
 
 
 def listen(host: str, port: int) -> socket.socket:
     """Take the address before anything heavy happens; port 0 takes any free one."""
-    family, address = _loopback(host)
+    family, address = _address(host)
     listener = socket.socket(family)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -51,14 +162,12 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _loopback(host: str) -> tuple[socket.AddressFamily, str]:
+def _address(host: str) -> tuple[socket.AddressFamily, str]:
     address = "127.0.0.1" if host == "localhost" else host
     try:
         ip = ipaddress.ip_address(address)
     except ValueError as error:
-        raise UsageError(f"监听地址不对：{host}", "请用 127.0.0.1") from error
-    if not ip.is_loopback:
-        raise UsageError(f"目前只能在本机打开网页，不能监听 {host}", "请用 --host 127.0.0.1")
+        raise UsageError(f"监听地址不对：{host}", "请写 IP 地址：127.0.0.1 只在本机，0.0.0.0 所有网卡") from error
     return (socket.AF_INET6 if ip.version == 6 else socket.AF_INET), address
 
 
@@ -79,16 +188,14 @@ def _need_index(app: App) -> None:
         terminal.show_build(terminal.console(), report)
 
 
-def _run(app: App, listener: socket.socket, *, use_llm: bool) -> None:
-    import uvicorn  # gradio and what it brings takes seconds: after all that can fail quickly
+def _run(whole: ASGIApp, listener: socket.socket, opened: str) -> None:
+    import uvicorn
 
-    from ui.web.page import build_web
-
-    web = build_web(app, use_llm=use_llm)
-    config = uvicorn.Config(web, log_level="error", timeout_graceful_shutdown=GRACE_S, server_header=False)
+    more: dict[str, Any] = {"timeout_graceful_shutdown": GRACE_S, "server_header": False}
+    config = uvicorn.Config(whole, log_level="error", **more)
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
-    terminal.console().print(f"卫策问答已打开：http://{shown}:{port}　按 Ctrl-C 停止")
+    terminal.console().print(f"{opened}：http://{shown}:{port}　按 Ctrl-C 停止")
     try:
         uvicorn.Server(config).run(sockets=[listener])
     except KeyboardInterrupt:  # uvicorn raises it again once all is closed

@@ -9,19 +9,24 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
+from fastapi.testclient import TestClient
 
 from rag.errors import ModelError, UsageError, WeiceError
 from rag.settings import ROOT
+from tests.ui.api.places import served
 from tests.ui.standin import StandIn
+from tests.ui.store.places import store
 from ui import serve
 from ui.cli import main
+from ui.store import Role
 from ui.web.page import edited
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "example.com", "不是地址"])  # noqa: S104
-def test_only_this_machine_can_be_listened_on(host: str):
-    with pytest.raises(UsageError):
+@pytest.mark.parametrize("host", ["example.com", "不是地址", "1.2.3"])
+def test_what_is_no_address_can_not_be_listened_on(host: str):
+    with pytest.raises(UsageError, match="监听地址不对"):
         serve.listen(host, 0)
 
 
@@ -44,9 +49,79 @@ def test_a_used_port_is_one_line_with_another_port(tmp_path: Path, capsys: pytes
     assert err.count("\n") == 1
 
 
-def test_another_host_is_wrong_usage(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
-    assert main(["serve", "--host", "0.0.0.0"], build=lambda: StandIn(tmp_path)) == 2  # noqa: S104
-    assert "只能在本机" in capsys.readouterr().err
+@pytest.mark.parametrize("host", ["0.0.0.0", "::"])  # noqa: S104
+def test_others_are_let_in_only_where_there_are_accounts(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], host: str
+):
+    with serve.listen("127.0.0.1", 0) as probe:
+        free = probe.getsockname()[1]
+    assert main(["serve", "--host", host, "--port", str(free)], build=lambda: StandIn(tmp_path)) == 2
+    err = capsys.readouterr().err
+    assert "要先有账号" in err
+    assert "weice user add" in err
+
+
+def test_login_is_required_beyond_this_machine_and_where_it_is_set(tmp_path: Path):
+    held = store()
+    here, asking = StandIn(tmp_path).settings, StandIn(tmp_path, login=True).settings
+    assert serve.needs_login(here, held, "127.0.0.1") is False
+    with pytest.raises(UsageError, match="login"):
+        serve.needs_login(asking, held, "127.0.0.1")
+    held.accounts.add("主任", "correct horse", Role.ADMIN)
+    assert serve.needs_login(here, held, "127.0.0.1") is False
+    assert serve.needs_login(asking, held, "::1") is True
+    assert serve.needs_login(here, held, "0.0.0.0") is True  # noqa: S104
+
+
+@pytest.mark.parametrize(
+    ("path", "api"),
+    [
+        ("/v1/models", True),
+        ("/api/ask", True),
+        ("/mcp", True),
+        ("/healthz", True),
+        ("/", False),
+        ("/gradio_api/call", False),
+        ("/apiary", False),
+        ("/login", False),
+        ("/v1", True),
+    ],
+)
+def test_the_api_has_its_own_paths(path: str, api: bool):
+    assert serve.is_api(path) is api
+
+
+def test_both_are_served_each_with_its_own_guard(tmp_path: Path):
+    app, held = StandIn(tmp_path), store()
+    for login in (False, True):
+        whole = serve.build(app, held, use_llm=False, login=login)  # type: ignore[arg-type]
+        with served(whole) as url:
+            assert httpx.get(f"{url}/healthz").json() == {"status": "ok"}
+            assert httpx.get(f"{url}/v1/models").status_code == (401 if login else 200)
+            assert "卫策问答" in httpx.get(url).text
+            assert httpx.get(url, headers={"host": "evil.example"}).status_code == (200 if login else 403)
+
+
+def test_the_api_alone_serves_no_page(tmp_path: Path):
+    whole = serve.build(StandIn(tmp_path), store(), use_llm=False, login=False, api_only=True)  # type: ignore[arg-type]
+    with TestClient(whole, base_url="http://127.0.0.1", client=("127.0.0.1", 1)) as client:
+        assert client.get("/v1/models").status_code == 200
+        assert client.get("/").status_code == 404
+
+
+def test_behind_a_proxy_the_documentation_is_found_under_its_path(tmp_path: Path):
+    whole = serve.build(
+        StandIn(tmp_path),
+        store(),
+        use_llm=False,
+        login=False,
+        api_only=True,
+        root_path="/weice",  # type: ignore[arg-type]
+    )
+    with TestClient(whole, base_url="http://127.0.0.1", client=("127.0.0.1", 1)) as client:
+        assert "'/weice/openapi.json'" in client.get("/docs").text
+        assert client.get("/openapi.json").json()["servers"] == [{"url": "/weice"}]
+        assert client.get("/v1/models").status_code == 200
 
 
 def test_missing_models_are_said_before_the_server_starts(tmp_path: Path):

@@ -1,0 +1,1 @@
+"""What other programs call: an OpenAI-compatible endpoint, plain JSON, MCP tools, health and metrics."""

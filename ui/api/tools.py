@@ -1,0 +1,128 @@
+"""The MCP server: what an assistant of somebody else can do here: ask, search, read an article, list the issues.
+
+Over standard input and output (`weice mcp`), or over HTTP in the server.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+from mcp.server import MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.transport_security import TransportSecuritySettings
+from mcp.types import ToolAnnotations
+from pydantic import Field
+
+from rag.errors import WeiceError
+from rag.records import Record, answer_record, evidence_record
+from ui.api import library
+from ui.api.guard import CURRENT
+from ui.api.running import Answers, Asked
+from ui.store import LOCAL, Store, User
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+    from rag.wiring import App
+
+_Got = TypeVar("_Got")
+
+ABOUT = (
+    "卫策问答：只依据库内的卫生健康政策简报回答问题，每句话都带原文出处。"
+    "回答里的 verdict 为 refused 时，资料中没有答案，请照实转告，不要自己补充。"
+)
+READS = ToolAnnotations(read_only_hint=True, open_world_hint=False)
+
+Question = Annotated[str, Field(min_length=1, max_length=20_000, description="完整的中文问题")]
+
+
+class Tools:
+    """What the tools do; each question is noted in the audit log."""
+
+    def __init__(self, app: App, store: Store, answers: Answers) -> None:
+        """Ask through `answers`, look into `app`."""
+        self._app = app
+        self._store = store
+        self._answers = answers
+
+    async def ask(
+        self,
+        question: Question,
+        no_llm: Annotated[bool, Field(description="不用大模型，直接摘录原文，快得多")] = False,
+    ) -> Record:
+        """Answer, as `weice ask --json` does."""
+        try:
+            return answer_record(await self._answers.answer(Asked(question, _who(), "mcp", no_llm=no_llm)))
+        except WeiceError as error:
+            raise ToolError(str(error)) from error
+
+    async def search(
+        self, question: Question, k: Annotated[int, Field(ge=1, le=50, description="列出几段")] = 8
+    ) -> Record:
+        """Find passages, as `weice search --json` does."""
+        user = _who()
+
+        def find() -> Record:
+            found = self._app.search(question, k=k)
+            self._store.audit.note(user.name, "mcp", "search", question)
+            return {"retrieved": [evidence_record(item) for item in found]}
+
+        return await _told(find)
+
+    async def get_article(
+        self,
+        id: Annotated[str, Field(max_length=500, description="文章编号")],  # noqa: A002  # the tool's own word
+    ) -> Record:
+        """Give one article whole."""
+        found = await _told(lambda: library.article(self._app, id))
+        if found is None:
+            raise ToolError("没有这篇文章，编号见 list_issues")
+        return found
+
+    async def list_issues(self) -> Record:
+        """List the issues and their articles."""
+        return await _told(lambda: library.issues(self._app))
+
+
+def server(app: App, store: Store, answers: Answers) -> MCPServer[Any]:
+    """The MCP server with its four tools."""
+    made: MCPServer[Any] = MCPServer("weice", title="卫策问答", instructions=ABOUT, log_level="ERROR")
+    tools = Tools(app, store, answers)
+    for work, title, what in (
+        (tools.ask, "提问", "依据资料库回答一个问题，每句话附原文出处。"),
+        (tools.search, "检索", "只检索，列出资料库里最相关的段落。"),
+        (tools.get_article, "读文章", "按编号给出一篇文章的全文；编号见 list_issues。"),
+        (tools.list_issues, "列出各期", "列出资料库里的各期和其中的文章（标题与编号）。"),
+    ):
+        made.add_tool(work, title=title, description=what, annotations=READS)
+    return made
+
+
+def _who() -> User:
+    return CURRENT.get(LOCAL)
+
+
+def build_tools(
+    app: App, store: Store, answers: Answers
+) -> tuple[ASGIApp, Callable[[], AbstractAsyncContextManager[None]]]:
+    """The tools as an ASGI endpoint, and what must run around it."""
+    tools = server(app, store, answers)
+    web = tools.streamable_http_app(
+        stateless_http=True,
+        json_response=True,
+        transport_security=TransportSecuritySettings(
+            enable_dns_rebinding_protection=False
+        ),  # `LoopbackNames` does it
+    )
+    return web, tools.session_manager.run
+
+
+async def _told(work: Callable[[], _Got]) -> _Got:
+    """Do it in a thread; what is wrong is told to the caller in our words."""
+    try:
+        return await asyncio.to_thread(work)
+    except WeiceError as error:
+        raise ToolError(str(error)) from error
