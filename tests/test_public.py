@@ -1,0 +1,62 @@
+"""`from rag import …`: the names that other programs may rely on, and what they cost."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import rag
+from rag.errors import SettingsError, UsageError
+from tests.builders import ROOT
+from tests.test_readme import README
+
+
+def test_the_public_names_are_these():
+    assert sorted(rag.__all__) == [
+        "Answer", "Article", "Assistant", "Citation", "Evidence", "Mode", "Sentence", "Support", "Turn", "Verdict",
+        "WeiceError", "answer_record", "evidence_record",
+    ]  # fmt: skip
+    assert dir(rag) == rag.__all__
+    for name in rag.__all__:
+        assert getattr(rag, name).__name__ == name
+    with pytest.raises(AttributeError):
+        rag.nothing  # noqa: B018
+
+
+def test_importing_it_imports_nothing_else():
+    script = "import sys, rag; print(sorted(m for m in sys.modules if m.startswith(('rag.', 'pydantic', 'numpy'))))"
+    said = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert said.stdout == "[]\n"
+
+
+def test_a_wrong_setting_is_named():
+    with pytest.raises(SettingsError, match="passages"):
+        rag.Assistant(passages=0)
+
+
+def test_a_wrong_scenario_is_named_before_anything_is_opened(tmp_path: Path):
+    with rag.Assistant(data_dir=tmp_path, models_dir=tmp_path) as assistant, pytest.raises(UsageError, match="没有"):
+        assistant.answer("问", scenario="没有")
+
+
+@pytest.mark.model
+def test_three_lines_answer_as_readme_says():
+    """The lines of README, run as they stand there, but without LLM seconds."""
+    start = README.index("from rag import Assistant")
+    lines = README[start : README.index("```", start)].replace("Assistant()", "Assistant(use_llm=False)")
+    assert len(lines.strip().splitlines()) == 3
+    said = subprocess.run([sys.executable, "-c", lines], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert "2000余家" in said.stdout
+
+
+@pytest.mark.model
+def test_it_searches_streams_and_lists():
+    with rag.Assistant(use_llm=False) as assistant:
+        found = assistant.search("厦门有多少家定点医药机构接进了即时结算系统？", k=3)
+        assert len(found) == 3
+        events = list(assistant.stream("厦门有多少家定点医药机构接进了即时结算系统？"))
+        assert [citation.number for citation in events[-1].answer.citations] == [1]
+        assert len(assistant.articles) >= 42
