@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import ipaddress
+import signal
 import socket
 from typing import TYPE_CHECKING, Any
 
@@ -196,6 +197,7 @@ def _run(whole: ASGIApp, listener: socket.socket, opened: str) -> None:
     host, port = listener.getsockname()[:2]
     shown = f"[{host}]" if ":" in host else host
     terminal.console().print(f"{opened}：http://{shown}:{port}　按 Ctrl-C 停止")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # a service manager's stop is a Ctrl-C, not a kill
     try:
         uvicorn.Server(config).run(sockets=[listener])
     except KeyboardInterrupt:  # uvicorn raises it again once all is closed

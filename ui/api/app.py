@@ -27,7 +27,7 @@ from ui.api import errors, library, openai
 from ui.api.guard import BodyLimit, Gate, Guarded, Limits
 from ui.api.metrics import Measured, Metrics
 from ui.api.running import Answers, Asked, ClientGone, while_there
-from ui.api.tools import build_tools
+from ui.api.tools import WebTools
 from ui.store import Role, Store, User
 
 if TYPE_CHECKING:
@@ -287,11 +287,11 @@ def build_api(app: App, store: Store, *, use_llm: bool, login: bool, limits: Lim
     limits = limits or Limits()
     gate, figures = Gate(store, limits, login=login), Metrics()
     answers = Answers(app, store, figures, limits, use_llm=use_llm)
-    tools, run_tools = build_tools(app, store, answers)
+    tools = WebTools(app, store, answers)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with run_tools():
+        async with tools.running():
             yield
 
     api = FastAPIOffline(

@@ -6,8 +6,8 @@ Over standard input and output (`weice mcp`), or over HTTP in the server.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from mcp.server import MCPServer
@@ -24,7 +24,7 @@ from ui.api.running import Answers, Asked
 from ui.store import LOCAL, Store, User
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from rag.wiring import App
 
@@ -105,19 +105,33 @@ def _who() -> User:
     return CURRENT.get(LOCAL)
 
 
-def build_tools(
-    app: App, store: Store, answers: Answers
-) -> tuple[ASGIApp, Callable[[], AbstractAsyncContextManager[None]]]:
-    """The tools as an ASGI endpoint, and what must run around it."""
-    tools = server(app, store, answers)
-    web = tools.streamable_http_app(
-        stateless_http=True,
-        json_response=True,
-        transport_security=TransportSecuritySettings(
-            enable_dns_rebinding_protection=False
-        ),  # `LoopbackNames` does it
-    )
-    return web, tools.session_manager.run
+class WebTools:
+    """The MCP server as an ASGI endpoint; it works inside `running`, which may be entered again after it was left."""
+
+    def __init__(self, app: App, store: Store, answers: Answers) -> None:
+        """Keep what the tools are made of."""
+        self._made_of = (app, store, answers)
+        self._web: ASGIApp | None = None
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Serve while the block is entered."""
+        tools = server(*self._made_of)
+        self._web = tools.streamable_http_app(
+            stateless_http=True,
+            json_response=True,
+            transport_security=TransportSecuritySettings(
+                enable_dns_rebinding_protection=False
+            ),  # see `LoopbackNames`
+        )
+        async with tools.session_manager.run():
+            yield
+        self._web = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        assert self._web is not None, "served outside of `running`"  # noqa: S101
+        await self._web(scope, receive, send)
 
 
 async def _told(work: Callable[[], _Got]) -> _Got:
