@@ -89,7 +89,7 @@ def build(
     if not api_only:
         from ui.web.page import build_web
 
-        page = build_web(app, use_llm=use_llm)
+        page = build_web(app, store, use_llm=use_llm, guarded=login, root_path=root_path)
     whole = Together(api, page, root_path)
     return whole if login else LoopbackNames(whole)
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.ui.standin import StandIn
+from tests.ui.store.places import store
 from ui import serve
 
 pytestmark = pytest.mark.browser
@@ -41,7 +42,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[StandIn, st
 
     app = StandIn(tmp_path_factory.mktemp("site"), delay_s=0.3)
     listener = serve.listen("127.0.0.1", 0)
-    config = uvicorn.Config(build_web(app, use_llm=True), log_level="error", timeout_graceful_shutdown=1)  # type: ignore[arg-type]
+    config = uvicorn.Config(build_web(app, store(), use_llm=True), log_level="error", timeout_graceful_shutdown=1)  # type: ignore[arg-type]
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()

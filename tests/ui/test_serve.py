@@ -98,7 +98,9 @@ def test_both_are_served_each_with_its_own_guard(tmp_path: Path):
         with served(whole) as url:
             assert httpx.get(f"{url}/healthz").json() == {"status": "ok"}
             assert httpx.get(f"{url}/v1/models").status_code == (401 if login else 200)
-            assert "卫策问答" in httpx.get(url).text
+            assert httpx.get(url).status_code == 200
+            asked = httpx.post(f"{url}/gradio_api/queue/join", json={"fn_index": 0, "data": [], "session_hash": "x"})
+            assert (asked.status_code == 401) is login, "the page answers nobody who has not logged in"
             assert httpx.get(url, headers={"host": "evil.example"}).status_code == (200 if login else 403)
 
 

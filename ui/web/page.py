@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from rag.wiring import App
+    from ui.store import Store
 
 TITLE = "卫策问答"
 
@@ -59,8 +60,11 @@ def build_blocks(app: App, *, use_llm: bool) -> gr.Blocks:
     return blocks
 
 
-def build_web(app: App, *, use_llm: bool) -> ASGIApp:
-    """The whole web application, to be run by any ASGI server."""
+def build_web(app: App, store: Store, *, use_llm: bool, guarded: bool = False, root_path: str = "") -> ASGIApp:
+    """The whole web application, to be run by any ASGI server.
+
+    `guarded` lets nobody in without an account; `root_path` is where a reverse proxy puts it.
+    """
     fonts = ("system-ui", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "sans-serif")
     theme = gr.themes.Default(
         primary_hue="teal",
@@ -76,6 +80,8 @@ def build_web(app: App, *, use_llm: bool) -> ASGIApp:
         footer_links=[],
         run_history=False,
         app_kwargs=no_docs,
+        auth=store.accounts.allows if guarded else None,
+        root_path=root_path or None,
         show_error=False,
         max_file_size="1kb",  # nothing is uploaded on this page
         ssr_mode=False,
