@@ -16,6 +16,7 @@ from enum import StrEnum
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 from sqlalchemy import delete, func, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from rag.errors import AccessError, UsageError
@@ -187,9 +188,8 @@ class Accounts:
         at = self._clock()
         with self._db.writing() as session:
             session.execute(delete(TriesRow).where(TriesRow.last_at < at - dt.timedelta(days=1)))
-            row = session.get(TriesRow, name)
+            row = _tries(session, name, at)
             if row is None:
-                session.add(TriesRow(name=name, failures=1, last_at=at))
                 return
             left = _wait_s(row.failures) - (at - row.last_at).total_seconds()
             if left > 0:
@@ -264,6 +264,19 @@ class Accounts:
                 row = session.get(KeyRow, key.id)
                 if row is not None:
                     row.used_at = at
+
+
+def _tries(session: Session, name: str, at: dt.datetime) -> TriesRow | None:
+    """The count of a name, held against others who try it now; None where this is its first try, now counted."""
+    row = session.get(TriesRow, name, with_for_update=True)
+    if row is not None:
+        return row
+    try:
+        with session.begin_nested():
+            session.add(TriesRow(name=name, failures=1, last_at=at))
+    except IntegrityError:  # somebody else's first try was quicker
+        return session.get(TriesRow, name, with_for_update=True)
+    return None
 
 
 def _wait_s(failures: int) -> float:

@@ -63,6 +63,24 @@ class UtcTime(TypeDecorator[dt.datetime]):
         return None if value is None else value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value
 
 
+class Plain(TypeDecorator[str]):
+    """A text that every database takes: without NUL, and without halves of letters."""
+
+    impl = String
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: object) -> str | None:  # noqa: ARG002
+        """Drop what can't be stored."""
+        return None if value is None else value.replace("\0", "").encode("utf-8", "replace").decode("utf-8")
+
+
+class PlainText(Plain):
+    """The same, of any length."""
+
+    impl = Text
+    cache_ok = True
+
+
 class Base(DeclarativeBase):
     """Root of the tables."""
 
@@ -89,9 +107,9 @@ class UserRow(Base):
 
     __tablename__ = "users"
     id: Mapped[int] = mapped_column(primary_key=True)
-    name: Mapped[str] = mapped_column(String(64), unique=True)
-    password: Mapped[str] = mapped_column(String(255))
-    role: Mapped[str] = mapped_column(String(16))
+    name: Mapped[str] = mapped_column(Plain(64), unique=True)
+    password: Mapped[str] = mapped_column(Plain(255))
+    role: Mapped[str] = mapped_column(Plain(16))
     disabled: Mapped[bool] = mapped_column(Boolean, default=False)
     created_at: Mapped[dt.datetime]
 
@@ -102,9 +120,9 @@ class KeyRow(Base):
     __tablename__ = "api_keys"
     id: Mapped[int] = mapped_column(primary_key=True)
     user: Mapped[str] = mapped_column(ForeignKey("users.name"), index=True)
-    label: Mapped[str] = mapped_column(String(100))
-    start: Mapped[str] = mapped_column(String(16))
-    digest: Mapped[str] = mapped_column(String(64), unique=True)
+    label: Mapped[str] = mapped_column(Plain(100))
+    start: Mapped[str] = mapped_column(Plain(16))
+    digest: Mapped[str] = mapped_column(Plain(64), unique=True)
     created_at: Mapped[dt.datetime]
     used_at: Mapped[dt.datetime | None]
     revoked_at: Mapped[dt.datetime | None]
@@ -114,7 +132,7 @@ class TriesRow(Base):
     """How often in a row a name was tried with a wrong password."""
 
     __tablename__ = "failed_logins"
-    name: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(Plain(64), primary_key=True)
     failures: Mapped[int]
     last_at: Mapped[dt.datetime]
 
@@ -123,9 +141,9 @@ class ConversationRow(Base):
     """A conversation of one user."""
 
     __tablename__ = "conversations"
-    id: Mapped[str] = mapped_column(String(32), primary_key=True)
-    user: Mapped[str] = mapped_column(String(64), index=True)
-    title: Mapped[str] = mapped_column(String(200))
+    id: Mapped[str] = mapped_column(Plain(32), primary_key=True)
+    user: Mapped[str] = mapped_column(Plain(64), index=True)
+    title: Mapped[str] = mapped_column(Plain(200))
     created_at: Mapped[dt.datetime]
     updated_at: Mapped[dt.datetime] = mapped_column(index=True)
 
@@ -137,11 +155,11 @@ class TurnRow(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     conversation: Mapped[str] = mapped_column(ForeignKey("conversations.id", ondelete="CASCADE"), index=True)
     asked_at: Mapped[dt.datetime]
-    question: Mapped[str] = mapped_column(Text)
+    question: Mapped[str] = mapped_column(PlainText)
     options: Mapped[Record]
     answer: Mapped[Record | None]
-    text: Mapped[str] = mapped_column(Text, default="")
-    error: Mapped[str | None] = mapped_column(Text)
+    text: Mapped[str] = mapped_column(PlainText, default="")
+    error: Mapped[str | None] = mapped_column(PlainText)
 
 
 class FeedbackRow(Base):
@@ -151,15 +169,15 @@ class FeedbackRow(Base):
     __table_args__ = (UniqueConstraint("turn", "user"),)
     id: Mapped[int] = mapped_column(primary_key=True)
     turn: Mapped[int] = mapped_column(Integer)
-    user: Mapped[str] = mapped_column(String(64))
+    user: Mapped[str] = mapped_column(Plain(64))
     given_at: Mapped[dt.datetime] = mapped_column(index=True)
     good: Mapped[bool]
-    reason: Mapped[str | None] = mapped_column(String(16))
-    right_answer: Mapped[str] = mapped_column(Text)
-    question: Mapped[str] = mapped_column(Text)
+    reason: Mapped[str | None] = mapped_column(Plain(16))
+    right_answer: Mapped[str] = mapped_column(PlainText)
+    question: Mapped[str] = mapped_column(PlainText)
     history: Mapped[list[Record]] = mapped_column(JSON)
     answer: Mapped[Record]
-    case_id: Mapped[str | None] = mapped_column(String(64))
+    case_id: Mapped[str | None] = mapped_column(Plain(64))
 
 
 class AuditRow(Base):
@@ -168,11 +186,11 @@ class AuditRow(Base):
     __tablename__ = "audit"
     id: Mapped[int] = mapped_column(primary_key=True)
     at: Mapped[dt.datetime] = mapped_column(index=True)
-    user: Mapped[str] = mapped_column(String(64), index=True)
-    via: Mapped[str] = mapped_column(String(16))
-    action: Mapped[str] = mapped_column(String(32))
-    question: Mapped[str] = mapped_column(Text)
-    verdict: Mapped[str] = mapped_column(String(32))
+    user: Mapped[str] = mapped_column(Plain(64), index=True)
+    via: Mapped[str] = mapped_column(Plain(16))
+    action: Mapped[str] = mapped_column(Plain(32))
+    question: Mapped[str] = mapped_column(PlainText)
+    verdict: Mapped[str] = mapped_column(Plain(32))
 
 
 def address(url: str, data_dir: Path) -> URL:
@@ -225,9 +243,8 @@ class Database:
                 '请运行 .venv/bin/pip install "psycopg[binary]"（PostgreSQL），或改设置 database',
             ) from error
         except OSError as error:
-            raise StorageError(
-                f"数据库所在文件夹建不了：{self._shown}（{error.strerror}）", "请检查路径和权限"
-            ) from error
+            step = "请检查路径和权限，或用设置 database 另指一个"
+            raise StorageError(f"数据库打不开：{self._shown}（{error.strerror}）", step) from error
 
     def _sqlite(self, url: URL) -> Engine:
         settings: dict[str, Any] = {"connect_args": {"timeout": BUSY_S, "check_same_thread": False}}
@@ -235,6 +252,7 @@ class Database:
             settings["poolclass"] = StaticPool
         elif not url.database.startswith("file:"):
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
+            Path(url.database).touch(mode=0o600)  # what people asked is nobody else's to read
         engine = create_engine(url, **settings)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)

@@ -104,6 +104,13 @@ def test_many_threads_write_at_once(tmp_path: Path):
     held.close()
 
 
+def test_only_its_owner_may_read_the_file(tmp_path: Path):
+    held = store(f"sqlite:///{tmp_path / 'weice.db'}")
+    held.audit.note("张三", "api", "ask", "问")
+    assert {file.stat().st_mode & 0o777 for file in tmp_path.iterdir()} == {0o600}
+    held.close()
+
+
 def test_the_settings_open_it(tmp_path: Path):
     from rag.settings import load
 
