@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
+import math
 import re
 import secrets
 from collections.abc import Callable
@@ -193,7 +194,7 @@ class Accounts:
                 return
             left = _wait_s(row.failures) - (at - row.last_at).total_seconds()
             if left > 0:
-                raise AccessError("登录失败的次数太多", f"请 {int(left) + 1} 秒后再试")
+                raise AccessError("登录失败的次数太多", f"请 {math.ceil(left)} 秒后再试")
             row.failures += 1
             row.last_at = at
 
