@@ -181,7 +181,8 @@ def test_it_leans_to_what_the_text_states_rather_than_to_what_it_does_not(server
     generator = LocalGenerator(server, "qwen", 90)
 
     def leaning(question: str) -> float:
-        text = f"资料：湖南全省中药种植面积达485万亩。\n问题：{question}\n资料能直接回答这个问题吗？A. 能 B. 不能\n只写A或B："
+        stated = "资料：湖南全省中药种植面积达485万亩。"
+        text = f"{stated}\n问题：{question}\n资料能直接回答这个问题吗？A. 能 B. 不能\n只写A或B："
         return generator.leaning((Message("user", text),), "A", "B")
 
     assert leaning("湖南全省中药种植面积有多少万亩？") > leaning("湖南全省有多少家三甲医院？")
