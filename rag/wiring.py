@@ -98,6 +98,10 @@ class App:
         """The live index version, opened once."""
         return self.store.open(model=self.embedder.name)
 
+    def past_index(self, version: str) -> IndexVersion:
+        """An index version that is still kept, for reading. Raises `IndexStateError` where it is gone."""
+        return self.store.open(version=version)
+
     def build_index(self, progress: Progress, *, rebuild: bool = False) -> BuildReport:
         """Bring the index up to date with the library folders."""
         s = self.settings

@@ -5,7 +5,7 @@ Plain text only; the page escapes it, the terminal prints it.
 
 from __future__ import annotations
 
-from rag.schema import Article, Citation, Evidence, Mode, Support, Verdict
+from rag.schema import Article, Citation, Mode, Support, Verdict
 
 VERDICTS = {Verdict.ANSWERED: "已回答", Verdict.PARTIAL: "部分回答", Verdict.REFUSED: "资料中未找到"}
 SUPPORTS = {Support.FULL: "", Support.PARTIAL: "依据不全", Support.NONE: "无依据"}
@@ -15,9 +15,9 @@ STRENGTHS = ((0.85, "强"), (0.6, "中"), (0.0, "弱"))
 """Least score, as a share of the best passage of the same search, and what such a passage is called."""
 
 
-def strength(evidence: Evidence, best: float) -> str:
+def strength(score: float, best: float) -> str:
     """How strong a passage is beside the best one of its search: 强, 中 or 弱."""
-    share = evidence.score / best if best > 0 else 0.0
+    share = score / best if best > 0 else 0.0
     return next((name for least, name in STRENGTHS if share >= least), "弱")
 
 

@@ -117,7 +117,7 @@ def show_evidence(out: Console, evidence: Iterable[Evidence]) -> None:
     for number, item in enumerate(items, 1):
         chunk = item.chunk
         where = f"第{chunk.page}页" if chunk.page is not None else ""
-        parts = (f"{number}. 《{chunk.article.title}》", chunk.section, where, f"〔{strength(item, best)}〕")
+        parts = (f"{number}. 《{chunk.article.title}》", chunk.section, where, f"〔{strength(item.score, best)}〕")
         out.print(" ".join(part for part in parts if part), style="bold")
         out.print("   " + chunk.text.replace("\n", "\n   "))
 

@@ -87,13 +87,25 @@ class IndexStore:
         self._versions = folder / "versions"
         self._current = folder / "CURRENT"
 
-    def open(self, *, model: str | None = None) -> IndexVersion:
-        """Open the live version. Raises `IndexMissing` or `IndexBroken`."""
+    def open(self, *, model: str | None = None, version: str | None = None) -> IndexVersion:
+        """Open the live version, or the one named. Raises `IndexMissing` or `IndexBroken`."""
+        if version is not None:
+            if version not in self.versions():
+                raise IndexMissing(f"索引 {version} 已不在", "请用现在的索引")
+            return IndexVersion(self._versions / version, model=model)
+        return IndexVersion(self._versions / self._live(), model=model)
+
+    def versions(self) -> tuple[str, ...]:
+        """The names of the versions kept on disk, the oldest first."""
+        if not self._versions.is_dir():
+            return ()
+        return tuple(sorted(folder.name for folder in self._versions.iterdir() if folder.is_dir()))
+
+    def _live(self) -> str:
         try:
-            name = self._current.read_text(encoding="utf-8").strip()
+            return self._current.read_text(encoding="utf-8").strip()
         except OSError as error:
             raise IndexMissing("还没有索引", "请先运行 weice index") from error
-        return IndexVersion(self._versions / name, model=model)
 
     @contextmanager
     def _locked(self) -> Iterator[None]:

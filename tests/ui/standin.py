@@ -179,6 +179,8 @@ class StandIn:
         self.asked: list[tuple[str, tuple[Turn, ...]]] = []
         self.chosen: list[Scenario | None] = []
         self.added: list[Path] = []
+        self.past: dict[str, tuple[Article, ...]] = {}
+        self.live = Index()
         self.closed = 0
         self.prepared = 0
         self.report = BuildReport(
@@ -198,7 +200,12 @@ class StandIn:
     def index(self) -> Index:
         if self.no_index:
             raise IndexMissing("还没有索引", "请先运行 weice index")
-        return Index()
+        return self.live
+
+    def past_index(self, version: str) -> Index:
+        if version in self.past:
+            return Index(version, self.past[version])
+        raise IndexMissing(f"索引 {version} 已不在", "请用现在的索引")
 
     @property
     def models(self) -> Models:

@@ -1,219 +1,285 @@
-"""The chat tab: asks the assistant and shows what it tells, as it tells it. All HTML is made in `view`.
-
-Each question is answered in a thread of its own, so that one reader's generation does not hold up another's
-retrieval, and 停止 works at once even while the LLM is still reading.
-"""
+"""The chat tab: lays out questions and answers and ties its buttons to the desk. All HTML is made in `view`."""
 
 from __future__ import annotations
 
-import logging
-import queue
-import threading
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
-from rag.answer.events import Event, Finished
-from rag.errors import WeiceError
-from rag.schema import Answer, Turn
-from ui.web import view
+from rag.errors import UsageError, WeiceError
+from ui.store import Reason
+from ui.web.asking import Asked, Job
+from ui.web.context import AT_ONCE, QUIET, Web, panel, told
+from ui.web.view import chat as view
+from ui.web.view.parts import button, note
 
 if TYPE_CHECKING:
-    from rag.wiring import App
+    from rag.answer.scenarios import Scenario
 
-log = logging.getLogger(__name__)
+READERS_AT_ONCE = 64
+"""Pages that are kept up to date at once; those above wait in Gradio's queue. Answering has its own threads."""
 
-TICK_S = 0.5
-"""How often the page is told that work goes on, and how soon 停止 is noticed."""
-HISTORY_TURNS = 6
-READERS_AT_ONCE = 16
-
+_ADDRESS = "() => [new URLSearchParams(location.search).get('c') || '']"
+_TO_ADDRESS = "(id) => history.replaceState(null, '', id ? `?c=${id}` : location.pathname)"
 _TO_QUESTION = "() => setTimeout(() => document.getElementById('found')?.scrollIntoView(), 200)"
 _TO_ANSWER = "() => setTimeout(() => document.querySelector('#talk .wc-turn:last-child')?.scrollIntoView(), 250)"
+_TO_BOX = "() => setTimeout(() => weice.question()?.focus(), 100)"
+_HTML = gr.InputHTMLAttributes(lang="zh-CN", spellcheck=False, enterkeyhint="send")
 
 
 @dataclass(frozen=True, slots=True)
-class Exchange:
-    """A finished question in a conversation: what was said, and how it is shown."""
+class ChatTab:
+    """The parts of the tab that others use."""
 
-    turn: Turn | None
-    html: str
-
-
-Conversation = tuple[Exchange, ...]
+    address: gr.Textbox
+    """The id of the open conversation, as it stands in the page's address; its owner is checked at every use."""
+    talk: gr.HTML
 
 
-class Chat:
-    """What the buttons of the tab do; knows no layout."""
-
-    def __init__(self, app: App, *, use_llm: bool) -> None:
-        """Ask through `app`; without `use_llm` every answer is made of quotes."""
-        self._app = app
-        self._use_llm = use_llm
-        self._stops: dict[str, threading.Event] = {}
-
-    def ask(
-        self, question: str, extractive: bool, past: Conversation, session: str
-    ) -> Iterator[view.Running | Conversation]:
-        """Yield the state as it grows, then the conversation with the finished exchange."""
-        stop = self._stops[session] = threading.Event()
-        state = view.Running(question.strip())
-        started = time.monotonic()
-        history = tuple(e.turn for e in past if e.turn is not None)[-HISTORY_TURNS:]
-        finished: Answer | None = None
-        try:
-            yield state
-            assistant = self._app.assistant(use_llm=self._use_llm and not extractive)
-            for event in _in_thread(assistant.stream(state.question, history), stop):
-                if isinstance(event, Finished):
-                    finished = event.answer
-                elif event is not None:
-                    state = view.advance(state, event)
-                state = replace(state, seconds=time.monotonic() - started)
-                if finished is None:
-                    yield state
-            exchange = _exchange(state, finished, len(past) + 1)
-        except WeiceError as error:
-            exchange = Exchange(None, view.failed(state.question, str(error)))
-        except Exception:
-            log.exception("a question failed")
-            exchange = Exchange(None, view.failed(state.question, "程序内部错误。请重试；仍不行请运行 weice doctor"))
-        finally:
-            stop.set()
-            self._stops.pop(session, None)
-        yield (*past, exchange)
-
-    def stop(self, session: str) -> None:
-        """End the question that runs in `session`, if any."""
-        if session in self._stops:
-            self._stops[session].set()
-
-
-def _exchange(state: view.Running, answer: Answer | None, number: int) -> Exchange:
-    if answer is None:
-        return Exchange(None, view.stopped(state))
-    return Exchange(Turn(state.question, answer.text), view.answered(answer, number))
-
-
-def _in_thread(events: Iterator[Event], stop: threading.Event) -> Iterator[Event | None]:
-    """Yield `events` made in a thread, and None at every tick without one; end when `stop` is set.
-
-    Raises what the events raise. The thread closes the events as soon as it can after a stop.
-    """
-    made: queue.SimpleQueue[Event | BaseException | None] = queue.SimpleQueue()
-
-    def work() -> None:
-        try:
-            with closing(events):  # type: ignore[type-var]  # a generator
-                for event in events:
-                    made.put(event)
-                    if stop.is_set():
-                        return
-        except BaseException as error:  # noqa: BLE001  # handed to the reader's thread
-            made.put(error)
-        finally:
-            made.put(None)
-
-    threading.Thread(target=work, name="weice-ask", daemon=True).start()
-    while not stop.is_set():
-        try:
-            event = made.get(timeout=TICK_S)
-        except queue.Empty:
-            yield None
-            continue
-        if event is None:
-            return
-        if isinstance(event, BaseException):
-            raise event
-        yield event
-
-
-def add_tab(app: App, *, use_llm: bool) -> None:
+def add_tab(web: Web, blocks: gr.Blocks) -> ChatTab:
     """Lay out the tab inside the current Blocks."""
-    chat = Chat(app, use_llm=use_llm)
-    past = gr.State(())
-    talk = gr.HTML(view.welcome(), elem_id="talk")
-    found = gr.HTML("", elem_id="found")
-    draft = gr.HTML("", elem_id="draft")
-    with gr.Column(elem_id="ask-bar"):
-        with gr.Row():
-            box = gr.Textbox(
-                show_label=False,
-                container=False,
-                placeholder="请输入问题，按 Enter 发送",
-                lines=1,
-                max_lines=6,
-                scale=8,
-                autofocus=True,
-                max_length=app.settings.max_question_chars,
-                elem_id="question",
-                html_attributes=gr.InputHTMLAttributes(lang="zh-CN", spellcheck=False, enterkeyhint="send"),
-            )
-            send = gr.Button("发送", variant="primary", scale=1, min_width=52, elem_id="send")
-            stop = gr.Button("停止", variant="stop", scale=1, min_width=52, visible=False, elem_id="stop")
-            clear = gr.Button("清空", scale=1, min_width=52, elem_id="clear")
-        extractive = gr.Checkbox(
-            not use_llm,
-            label="摘录模式：不用大模型，直接摘录原文",
-            interactive=use_llm,
-            container=False,
-            elem_id="extractive",
+    return _Chat(web).lay_out(blocks)
+
+
+class _Chat:
+    """The tab's components and what their events do."""
+
+    def __init__(self, web: Web) -> None:
+        self._web = web
+        limit = web.app.settings.max_question_chars
+        self._address = gr.Textbox(visible="hidden", elem_id="address")
+        self._editing = gr.Textbox(visible="hidden", elem_id="editing")
+        self._blamed = gr.Textbox(visible="hidden")
+        self._talk = panel(view.welcome(), elem_id="talk")
+        self._found = panel(elem_id="found")
+        self._draft = panel(elem_id="draft")
+        with gr.Column(elem_id="ask-bar"):
+            self._complaint()
+            self._hint = panel(elem_id="hint")
+            with gr.Row():
+                self._box = gr.Textbox(
+                    show_label=False, container=False, placeholder="请输入问题，按 Enter 发送", lines=1, max_lines=6,
+                    scale=8, autofocus=True, max_length=limit, elem_id="question", html_attributes=_HTML,
+                )  # fmt: skip
+                self._send = _button("发送", "send", variant="primary")
+                self._stop = _button("停止", "stop", variant="stop", visible=False)
+                self._fresh = _button("新对话", "fresh")
+            with gr.Row(elem_id="ways"):
+                self._scenario = gr.Dropdown(
+                    [("按问题自动", "")], value="", label="场景", container=False, elem_id="scenario", min_width=120,
+                    filterable=False,
+                )  # fmt: skip
+                self._extractive = gr.Checkbox(
+                    not web.desk.use_llm,
+                    label="摘录模式（不用大模型，直接摘录原文）",
+                    interactive=web.desk.use_llm,
+                    container=False,
+                    elem_id="extractive",
+                )
+
+    def _complaint(self) -> None:
+        """What opens above the question's box after 踩."""
+        with gr.Column(visible=False, elem_id="complaint") as self._blame:
+            gr.HTML('<h4 class="wc-blame">这个回答哪里不对？</h4>')
+            self._reason = gr.Radio([str(r) for r in Reason], show_label=False, container=False, elem_id="reason")
+            self._right = gr.Textbox(
+                show_label=False, container=False, placeholder="正确答案（知道的话）", lines=1, max_lines=4,
+                max_length=2000, elem_id="right-answer",
+            )  # fmt: skip
+            with gr.Row():
+                self._blame_send = _button("提交", "blame-send", variant="primary")
+                self._blame_drop = _button("取消", "blame-drop")
+
+    def lay_out(self, blocks: gr.Blocks) -> ChatTab:
+        """Tie the events."""
+        shown = [self._talk, self._found, self._draft, self._box, self._send, self._stop, self._fresh]
+        shown += [self._address, self._editing, self._hint]
+        how = [self._extractive, self._scenario, self._address, self._editing]
+        stream: dict[str, Any] = {**QUIET, "outputs": shown, "concurrency_limit": READERS_AT_ONCE}
+
+        asked = [self._send.click, self._box.submit]
+        answered = gr.on(asked, told(self._on_ask), inputs=[self._box, *how], **stream)
+        gr.on([*asked, self._talk.retry, self._talk.example_select], None, js=_TO_QUESTION, **AT_ONCE)
+        again = self._talk.retry(told(self._on_retry), inputs=[self._address], **stream)
+        next_ = self._talk.example_select(told(self._on_suggested), inputs=how[:3], **stream)
+        for done in (answered, again, next_):
+            done.then(None, js=_TO_ANSWER, **AT_ONCE)
+        blocks.load(told(self._on_load), inputs=[self._address], js=_ADDRESS, **stream)
+        blocks.load(told(self._scenarios), outputs=[self._scenario, self._hint], **QUIET)
+
+        self._stop.click(told(self._on_stop), inputs=[self._address], **QUIET)
+        self._fresh.click(self._on_fresh, outputs=shown, **AT_ONCE).then(None, js=_TO_BOX, **AT_ONCE)
+        self._address.change(None, inputs=[self._address], js=_TO_ADDRESS, **AT_ONCE)
+        edits = [self._box, self._editing, self._hint]
+        self._talk.edit(told(self._on_edit), outputs=edits, **QUIET).then(None, js=_TO_BOX, **AT_ONCE)
+        self._hint.click(lambda: ("", "", ""), outputs=edits, **AT_ONCE)
+        self._judging()
+        return ChatTab(self._address, self._talk)
+
+    def _judging(self) -> None:
+        blame = [self._blame, self._blamed, self._reason, self._right]
+        self._talk.like(told(self._on_like), inputs=[self._address], outputs=[self._talk, *blame], **QUIET)
+        self._blame_send.click(
+            told(self._on_blame),
+            inputs=[self._address, *blame[1:]],
+            outputs=[self._talk, *blame],
+            **QUIET,
         )
+        self._blame_drop.click(_blame_shut, outputs=blame, **AT_ONCE)
 
-    def busy(working: bool) -> dict[Any, Any]:
-        return {
-            send: gr.update(visible=not working),
-            stop: gr.update(visible=working),
-            clear: gr.update(interactive=not working),
-        }
+    # --- asking ------------------------------------------------------------
 
-    def on_ask(
-        question: str, quotes_only: bool, conversation: Conversation, request: gr.Request
+    def _on_ask(
+        self, question: str, extractive: bool, scenario: str, address: str, editing: str, request: gr.Request
     ) -> Iterator[dict[Any, Any]]:
         if not question.strip():
-            yield {box: ""}
+            yield {self._box: ""}
             return
+        user = self._web.user(request).name
+        chosen = _chosen(scenario)
+        if editing:
+            self._web.store.conversations.cut(turn_of(editing), user)
+        address = address or self._web.store.conversations.create(user).id
+        job = self._web.desk.start(address, user, Asked(question.strip(), extractive, chosen))
+        yield from self._watched(job, address, user)
+
+    def _on_retry(self, address: str, event: gr.EventData, request: gr.Request) -> Iterator[dict[Any, Any]]:
+        user = self._web.user(request).name
+        turn = self._web.store.conversations.turn(turn_of(event.at), user)
+        self._web.store.conversations.cut(turn.id, user)
+        asked = Asked(turn.question, bool(turn.options.get("extractive")), _chosen(turn.options.get("scenario")))
+        yield from self._watched(self._web.desk.start(address, user, asked), address, user)
+
+    def _on_suggested(
+        self, extractive: bool, scenario: str, address: str, event: gr.EventData, request: gr.Request
+    ) -> Iterator[dict[Any, Any]]:
+        yield from self._on_ask(event.at, extractive, scenario, address, "", request)
+
+    def _on_load(self, address: str, request: gr.Request) -> Iterator[dict[Any, Any]]:
+        """Show the conversation of the page's address again, and join what is on its way there."""
+        user = self._web.user(request).name
+        if not address:
+            yield {self._address: ""}
+            return
+        try:
+            yield self._finished(address, user)
+        except UsageError:
+            yield {self._address: "", self._talk: view.welcome(), self._hint: note("这个对话已不在，请另起一个。")}
+            return
+        if (job := self._web.desk.running(address)) is not None and job.result is None:
+            yield from self._watched(job, address, user)
+
+    def _watched(self, job: Job, address: str, user: str) -> Iterator[dict[Any, Any]]:
+        """Show a question on its way until it is answered, then the whole conversation."""
         shown: view.Running | None = None
-        for update in chat.ask(question, quotes_only, conversation, request.session_hash or ""):
-            if isinstance(update, tuple):
-                yield {past: update, talk: _joined(update), found: "", draft: "", **busy(False)}
-                return
-            changed: dict[Any, Any] = {draft: view.drafted(update)}
+        for state in job.watch(self._web.desk.ahead):
+            changed: dict[Any, Any] = {self._draft: view.drafted(state)}
             if shown is None:
-                changed |= {box: "", talk: _joined(conversation), **busy(True)}
-            if shown is None or shown.evidence != update.evidence:
-                changed[found] = view.found(update)
-            shown = update
+                past = self._web.desk.exchanges(address, user)
+                changed |= {self._talk: view.conversation(past) if past else "", **self._busy(address)}
+            if shown is None or shown.evidence != state.evidence:
+                changed[self._found] = view.found(state)
+            shown = state
             yield changed
+        yield self._finished(address, user, job)
 
-    def on_stop(request: gr.Request) -> None:
-        chat.stop(request.session_hash or "")
+    def _busy(self, address: str) -> dict[Any, Any]:
+        return {
+            self._box: "",
+            self._editing: "",
+            self._hint: "",
+            self._address: address,
+            self._send: gr.update(visible=False),
+            self._stop: gr.update(visible=True),
+            self._fresh: gr.update(interactive=False),
+        }
 
-    asked = [send.click, box.submit]
-    answered = gr.on(
-        asked,
-        on_ask,
-        inputs=[box, extractive, past],
-        outputs=[past, talk, found, draft, box, send, stop, clear],
-        show_progress="hidden",
-        concurrency_limit=READERS_AT_ONCE,
-        api_visibility="private",
-    )
-    gr.on(asked, None, js=_TO_QUESTION, api_visibility="private")
-    answered.then(None, js=_TO_ANSWER, api_visibility="private")
-    stop.click(on_stop, queue=False, show_progress="hidden", api_visibility="private")
-    clear.click(
-        lambda: ((), view.welcome()),
-        outputs=[past, talk],
-        queue=False,
-        show_progress="hidden",
-        api_visibility="private",
-    )
+    def _finished(self, address: str, user: str, job: Job | None = None) -> dict[Any, Any]:
+        exchanges = self._web.desk.exchanges(address, user)
+        if job is not None and job.result is not None:  # a stopped one still has its evidence
+            exchanges = tuple(job.result if one.id == job.result.id else one for one in exchanges)
+        return {
+            self._talk: view.conversation(exchanges),
+            self._found: "",
+            self._draft: "",
+            self._address: address,
+            self._send: gr.update(visible=True),
+            self._stop: gr.update(visible=False),
+            self._fresh: gr.update(interactive=True),
+        }
+
+    def _on_stop(self, address: str, request: gr.Request) -> None:
+        if address:
+            self._web.store.conversations.load(address, self._web.user(request).name)  # whose it is not can't
+            self._web.desk.stop(address)
+
+    def _on_fresh(self) -> dict[Any, Any]:
+        return {
+            self._talk: view.welcome(),
+            self._found: "",
+            self._draft: "",
+            self._address: "",
+            self._editing: "",
+            self._hint: "",
+        }
+
+    def _on_edit(self, event: gr.EventData, request: gr.Request) -> tuple[str, str, str]:
+        turn = self._web.store.conversations.turn(turn_of(event.at), self._web.user(request).name)
+        line = "正在修改问题：发送后，原来的问答和它之后的都会被替换。"
+        return turn.question, str(turn.id), note(line) + button("不改了", "cancel", "")
+
+    def _scenarios(self) -> tuple[Any, str]:
+        """The scenarios as their files stand now; a broken one is told of."""
+        from rag.answer.scenarios import scenarios
+
+        try:
+            known = scenarios()
+        except WeiceError as error:
+            return gr.update(), note(str(error), warn=True)
+        return gr.update(choices=[("按问题自动", ""), *((s.title, s.name) for s in known)]), ""
+
+    # --- judging ------------------------------------------------------------
+
+    def _on_like(self, address: str, event: gr.EventData, request: gr.Request) -> tuple[Any, ...]:
+        user, turn = self._web.user(request).name, turn_of(event.at)
+        given = self._web.store.feedback.of(turn, user)
+        if given is not None and given.good == (event.act == "up"):
+            self._web.store.feedback.take_back(turn, user)
+        elif event.act == "up":
+            self._web.store.feedback.give(turn, user, good=True)
+        else:
+            return (gr.update(), gr.update(visible=True), str(turn), None, "")
+        return (view.conversation(self._web.desk.exchanges(address, user)), *_blame_shut())
+
+    def _on_blame(
+        self, address: str, turn: str, reason: str | None, right: str, request: gr.Request
+    ) -> tuple[Any, ...]:
+        user = self._web.user(request).name
+        chosen = Reason(reason) if reason else None
+        self._web.store.feedback.give(turn_of(turn), user, good=False, reason=chosen, right_answer=right)
+        return (view.conversation(self._web.desk.exchanges(address, user)), *_blame_shut())
 
 
-def _joined(conversation: Sequence[Exchange]) -> str:
-    return "".join(exchange.html for exchange in conversation)
+def _button(label: str, id_: str, **more: Any) -> gr.Button:
+    return gr.Button(label, scale=1, min_width=52, elem_id=id_, **more)
+
+
+def _blame_shut() -> tuple[Any, ...]:
+    return (gr.update(visible=False), "", None, "")
+
+
+def _chosen(name: str | None) -> Scenario | None:
+    if not name:
+        return None
+    from rag.answer.scenarios import scenario
+
+    return scenario(name)
+
+
+def turn_of(id_: str) -> int:
+    """The turn that the page names. Raises `UsageError` where that is no turn."""
+    if not id_.isdigit() or len(id_) > 18:
+        raise UsageError("没有这个回答", "请刷新网页再试")
+    return int(id_)

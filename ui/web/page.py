@@ -17,15 +17,21 @@ import gradio as gr
 from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
 
-from rag.errors import IndexStateError
-from ui.web import chat, view
-from ui.web.style import CSS
+from rag.errors import IndexStateError, UsageError
+from ui.store import Store
+from ui.web import chat
+from ui.web.asking import Desk
+from ui.web.context import AT_ONCE, QUIET, Web, panel, told
+from ui.web.reader import Shelf
+from ui.web.script import SCRIPT
+from ui.web.style import CSS, SCREENS
+from ui.web.view import chat as chat_view
+from ui.web.view import reader as reader_view
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from rag.wiring import App
-    from ui.store import Store
 
 TITLE = "卫策问答"
 
@@ -50,14 +56,35 @@ _CHINESE = (
 )
 
 
-def build_blocks(app: App, *, use_llm: bool) -> gr.Blocks:
-    """Lay out the page."""
+def build_blocks(web: Web) -> gr.Blocks:
+    """Lay out the page: the tabs, and the reader beside them."""
     blocks: gr.Blocks
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as blocks:
-        line = f"只依据资料库回答，每句注明出处。{_library(app)}"
+        line = f"只依据资料库回答，每句注明出处。{_library(web.app)}"
         gr.HTML(f'<header class="wc-top"><h1>{TITLE}</h1><p>{line}</p></header>')
-        chat.add_tab(app, use_llm=use_llm)
+        reader = panel(elem_id="reader")
+        with gr.Tabs(elem_id="tabs"), gr.Tab("问答", id="chat"):
+            talk = chat.add_tab(web, blocks).talk
+        _tie_reader(web, reader, [reader, talk])
     return blocks
+
+
+def _tie_reader(web: Web, reader: gr.HTML, panels: list[gr.HTML]) -> None:
+    """Let what names a place of an answer, in any of the panels, open the reader there."""
+
+    def on_open(event: gr.EventData, request: gr.Request) -> str:
+        user = web.user(request)
+        turn, _, place = str(event.at).partition(":")
+        if turn == "article":
+            return reader_view.opened(web.shelf.article(place))
+        stored = web.store.conversations.turn(chat.turn_of(turn), user.name)
+        if stored.answer is None:
+            raise UsageError("这个问题没有回答", "请刷新网页再试")
+        return reader_view.opened(web.shelf.open(stored.answer, turn, place))
+
+    for one in panels:
+        one.select(told(on_open), outputs=[reader], **QUIET)
+    reader.clear(lambda: "", outputs=[reader], **AT_ONCE)
 
 
 def build_web(app: App, store: Store, *, use_llm: bool, guarded: bool = False, root_path: str = "") -> ASGIApp:
@@ -73,9 +100,10 @@ def build_web(app: App, store: Store, *, use_llm: bool, guarded: bool = False, r
         font_mono=[gr.themes.Font("ui-monospace"), gr.themes.Font("monospace")],
     ).set(button_primary_background_fill="*primary_700", button_primary_background_fill_hover="*primary_800")
     no_docs: dict[str, Any] = {"docs_url": None, "redoc_url": None, "openapi_url": None}
+    surroundings = Web(app, store, Desk(app, store, use_llm=use_llm), Shelf(app), guarded)
     web = gr.mount_gradio_app(
         FastAPI(title=TITLE, **no_docs),
-        build_blocks(app, use_llm=use_llm),
+        build_blocks(surroundings),
         path="/",
         footer_links=[],
         run_history=False,
@@ -90,13 +118,14 @@ def build_web(app: App, store: Store, *, use_llm: bool, guarded: bool = False, r
         mcp_server=False,
         theme=theme,
         css=CSS,
+        head=f"<style>{SCREENS}</style>{SCRIPT}",
     )
     return StayHere(web)
 
 
 def _library(app: App) -> str:
     try:
-        return view.library_line(app.index.articles, app.index.version)
+        return chat_view.library_line(app.index.articles, app.index.version)
     except IndexStateError:
         return "还没有索引。"
 

@@ -1,0 +1,85 @@
+"""What the tabs share: the program, the database, who is asking, and how an error reaches the reader."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+import gradio as gr
+
+from rag.errors import WeiceError
+from ui.store import LOCAL, Role, Store, User, need
+from ui.web.asking import INTERNAL, Desk
+from ui.web.reader import Shelf
+from ui.web.script import ON_LOAD
+
+if TYPE_CHECKING:
+    from rag.wiring import App
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """One page's surroundings. `guarded` means that nobody gets in without an account."""
+
+    app: App
+    store: Store
+    desk: Desk
+    shelf: Shelf
+    guarded: bool
+
+    def user(self, request: gr.Request, role: Role = Role.READER) -> User:
+        """Who is asking, as of now. Raises `AccessError` where they may not do what `role` may."""
+        if not self.guarded:
+            return LOCAL
+        name = request.username
+        return need(self.store.accounts.get(name) if name else None, role)
+
+
+def panel(value: str = "", **more: Any) -> gr.HTML:
+    """An HTML component whose buttons reach the server."""
+    return gr.HTML(value, js_on_load=ON_LOAD, **more)
+
+
+def told(work: Callable[..., Any]) -> Callable[..., Any]:
+    """Make the errors of an event's function a line that the reader sees, escaped: Gradio shows it as HTML."""
+    if inspect.isgeneratorfunction(work):
+
+        @functools.wraps(work)
+        def stepwise(*args: Any, **kwargs: Any) -> Iterator[Any]:
+            try:
+                yield from work(*args, **kwargs)
+            except Exception as error:
+                raise _shown(error) from error
+
+        return stepwise
+
+    @functools.wraps(work)
+    def once(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return work(*args, **kwargs)
+        except Exception as error:
+            raise _shown(error) from error
+
+    return once
+
+
+def _shown(error: Exception) -> gr.Error:
+    if isinstance(error, gr.Error):
+        return error
+    if not isinstance(error, WeiceError):
+        log.exception("an event failed")
+    line = str(error) if isinstance(error, WeiceError) else INTERNAL
+    return gr.Error(escape(line), title="没有成功", print_exception=False)
+
+
+AT_ONCE: dict[str, Any] = {"show_progress": "hidden", "api_visibility": "private", "queue": False}
+"""For events that can't fail: nothing spins, nothing is an API, nothing waits."""
+QUIET: dict[str, Any] = {**AT_ONCE, "queue": True, "concurrency_limit": None}
+"""For those that can: only through Gradio's queue does the reader learn why; there is room for all in it."""

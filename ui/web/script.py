@@ -1,0 +1,129 @@
+"""What the browser does by itself: sends clicks on our HTML to the server, keys, finding in an article, printing.
+
+The HTML of `ui.web.view` names acts (`data-act`, `data-at`); `ON_LOAD` gives each to the event of its component that
+serves it, `SCRIPT` does those that need no server. Nothing here makes HTML of data.
+"""
+
+ON_LOAD = """
+const events = {open: 'select', retry: 'retry', edit: 'edit', up: 'like', down: 'like', suggest: 'example_select',
+  close: 'clear'};
+const own = new Set(['copy', 'print', 'jump']);
+element.addEventListener('click', (event) => {
+  const target = event.target.closest('[data-act]');
+  if (!target || !element.contains(target)) return;
+  event.preventDefault();
+  const {act, at} = target.dataset;
+  if (own.has(act)) return window.weice[act](target, at);
+  const word = target.dataset.ask;
+  if (word && !window.confirm(word)) return;
+  trigger(events[act] || 'click', {act, at});
+});
+"""
+
+SCRIPT = """
+<script>
+(() => {
+  const reader = () => document.querySelector('#reader .wc-reader');
+  const say = (button, word) => {
+    const before = button.textContent;
+    button.textContent = word;
+    setTimeout(() => { button.textContent = before; }, 1500);
+  };
+  const weice = window.weice = {
+    copy(button) {
+      const turn = button.closest('.wc-turn');
+      const parts = ['.wc-answer', '.wc-citations'].map((part) => turn.querySelector(part)?.innerText);
+      const text = parts.filter(Boolean).join('\\n\\n');
+      const old = () => {
+        const box = document.createElement('textarea');
+        box.value = text;
+        document.body.append(box);
+        box.select();
+        const done = document.execCommand('copy');
+        box.remove();
+        return done ? Promise.resolve() : Promise.reject();
+      };
+      const copied = navigator.clipboard ? navigator.clipboard.writeText(text).catch(old) : old();
+      copied.then(() => say(button, '已复制'), () => say(button, '复制不了'));
+    },
+    print() { window.print(); },
+    jump(link, id) {
+      document.getElementById(id)?.scrollIntoView({block: 'start'});
+    },
+    question() { return document.querySelector('#question textarea'); },
+  };
+
+  let hits = [], hit = -1;
+  const find = (word, step) => {
+    const box = reader(), count = box?.querySelector('.wc-find-count');
+    if (!box || !window.Highlight) return;
+    if (!step) {
+      hits = [];
+      hit = -1;
+      const walker = document.createTreeWalker(box.querySelector('.wc-reader-text'), NodeFilter.SHOW_TEXT);
+      const nodes = [], starts = [];
+      let whole = '';
+      for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+        nodes.push(node);
+        starts.push(whole.length);
+        whole += node.data.toLowerCase();
+      }
+      const at = (offset) => {
+        let n = starts.length - 1;
+        while (starts[n] > offset) n -= 1;
+        return [nodes[n], offset - starts[n]];
+      };
+      const wanted = word.trim().toLowerCase();
+      for (let i = wanted ? whole.indexOf(wanted) : -1; i >= 0; i = whole.indexOf(wanted, i + wanted.length)) {
+        const range = new Range();
+        range.setStart(...at(i));
+        const [last, offset] = at(i + wanted.length - 1);
+        range.setEnd(last, offset + 1);
+        hits.push(range);
+      }
+      CSS.highlights.set('wc-hits', new Highlight(...hits));
+    }
+    if (hits.length) {
+      hit = (hit + (step || 1) + hits.length) % hits.length;
+      CSS.highlights.set('wc-hit', new Highlight(hits[hit]));
+      const mark = hits[hit].startContainer.parentElement;
+      const details = mark.closest('details');
+      if (details) details.open = true;
+      mark.scrollIntoView({block: 'center'});
+    } else {
+      CSS.highlights.delete('wc-hit');
+    }
+    count.textContent = word.trim() ? (hits.length ? `${hit + 1}/${hits.length}` : '没有') : '';
+  };
+  document.addEventListener('input', (event) => {
+    if (event.target.matches?.('.wc-find')) find(event.target.value, 0);
+  });
+  document.addEventListener('keydown', (event) => {
+    if (event.target.matches?.('.wc-find') && event.key === 'Enter') {
+      event.preventDefault();
+      find(event.target.value, event.shiftKey ? -1 : 1);
+      return;
+    }
+    if (event.key !== 'Escape') return;
+    const stop = document.querySelector('#stop');
+    if (stop && stop.offsetParent) { stop.click(); return; }
+    reader()?.querySelector('[data-act=close]')?.click();
+  });
+
+  const settle = () => {
+    const box = reader();
+    if (!box || box.dataset.settled) return;
+    box.dataset.settled = '1';
+    const here = box.querySelector('#here');
+    if (here) here.scrollIntoView({block: 'center'});
+    else box.querySelector('.wc-reader-text').scrollTop = 0;
+    window.CSS?.highlights?.clear();
+  };
+  const watch = () => {
+    new MutationObserver(settle).observe(document.body, {childList: true, subtree: true});
+    settle();
+  };
+  if (document.body) watch(); else document.addEventListener('DOMContentLoaded', watch);
+})();
+</script>
+"""
