@@ -19,7 +19,7 @@ from starlette.datastructures import MutableHeaders
 
 from rag.errors import IndexStateError, UsageError
 from ui.store import Store
-from ui.web import chat
+from ui.web import chat, history
 from ui.web.asking import Desk
 from ui.web.context import AT_ONCE, QUIET, Web, panel, told
 from ui.web.reader import Shelf
@@ -63,9 +63,12 @@ def build_blocks(web: Web) -> gr.Blocks:
         line = f"只依据资料库回答，每句注明出处。{_library(web.app)}"
         gr.HTML(f'<header class="wc-top"><h1>{TITLE}</h1><p>{line}</p></header>')
         reader = panel(elem_id="reader")
-        with gr.Tabs(elem_id="tabs"), gr.Tab("问答", id="chat"):
-            talk = chat.add_tab(web, blocks).talk
-        _tie_reader(web, reader, [reader, talk])
+        with gr.Tabs(elem_id="tabs"):
+            with gr.Tab("问答", id="chat"):
+                talking = chat.add_tab(web, blocks)
+            with gr.Tab("历史", id="history") as tab:
+                history.add_tab(web, tab, talking)
+        _tie_reader(web, reader, [reader, talking.talk])
     return blocks
 
 

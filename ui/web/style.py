@@ -123,6 +123,12 @@ mark.wc-other { background: #fef3c7; color: #1f2937; }
   var(--border-color-primary); border-radius: 4px; padding: 0 4px; margin: 0 4px; }
 ::highlight(wc-hits) { background-color: #bae6fd; color: #0c4a6e; }
 ::highlight(wc-hit) { background-color: #0284c7; color: #fff; }
+.wc-item { display: flex; flex-wrap: wrap; gap: 6px; align-items: center; justify-content: space-between;
+  padding: 10px 8px; border-bottom: 1px solid var(--border-color-primary); border-radius: 6px; }
+.wc-item > a { flex: 1 1 16em; min-width: 0; color: inherit !important; text-decoration: none !important;
+  overflow-wrap: anywhere; }
+.wc-item > a:hover b { color: var(--wc-teal); } .wc-item small { display: block; color: var(--wc-soft); }
+.wc-chosen { background: var(--wc-tint); } .wc-item-acts { display: flex; flex-wrap: wrap; gap: 6px; }
 .wc-table { overflow-x: auto; } .wc-table table { width: 100%; border-collapse: collapse; font-size: .9rem; }
 .wc-table th, .wc-table td { text-align: left; padding: 6px 10px; vertical-align: top;
   border-bottom: 1px solid var(--border-color-primary); }
