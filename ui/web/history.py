@@ -35,9 +35,7 @@ class _History:
             show_label=False, container=False, placeholder="查找：标题、问题或回答里的词", elem_id="history-search",
         )  # fmt: skip
         with gr.Column(visible=False, elem_id="renaming") as self._renaming, gr.Row():
-            self._title = gr.Textbox(
-                show_label=False, container=False, max_length=200, elem_id="new-title", scale=8
-            )
+            self._title = gr.Textbox(show_label=False, container=False, max_length=200, elem_id="new-title", scale=8)
             self._rename = gr.Button("改名", variant="primary", min_width=52, elem_id="rename")
             self._rename_drop = gr.Button("取消", min_width=52)
         with gr.Column(visible=False, elem_id="deleting") as self._deleting:

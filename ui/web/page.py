@@ -19,7 +19,7 @@ from starlette.datastructures import MutableHeaders
 
 from rag.errors import IndexStateError, UsageError
 from ui.store import Store
-from ui.web import chat, history
+from ui.web import chat, feedback, history
 from ui.web.asking import Desk
 from ui.web.context import AT_ONCE, QUIET, Web, panel, told
 from ui.web.reader import Shelf
@@ -68,6 +68,8 @@ def build_blocks(web: Web) -> gr.Blocks:
                 talking = chat.add_tab(web, blocks)
             with gr.Tab("历史", id="history") as tab:
                 history.add_tab(web, tab, talking)
+            with gr.Tab("反馈", id="feedback") as tab:
+                feedback.add_tab(web, tab)
         _tie_reader(web, reader, [reader, talking.talk])
     return blocks
 
