@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Sequence
 from functools import cached_property
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from rag.corpus.words import Words
-from rag.errors import SettingsError, UsageError
+from rag.errors import SettingsError, StorageError, UsageError
 from rag.schema import Evidence, Turn
 from rag.settings import Settings
 
@@ -104,8 +105,55 @@ class App:
 
     def build_index(self, progress: Progress, *, rebuild: bool = False) -> BuildReport:
         """Bring the index up to date with the library folders."""
-        s = self.settings
-        return self.store.build(s.library, self.embedder, self.words, rebuild=rebuild, progress=progress)
+        s, off = self.settings, self.disabled
+        return self.store.build(s.library, self.embedder, self.words, rebuild=rebuild, without=off, progress=progress)
+
+    def reload(self) -> None:
+        """Answer from what is the live index now; questions on their way go on with the one that they have."""
+        self.__dict__["index"] = self.store.open(model=self.embedder.name)
+        for name in ("reranker", "retriever"):
+            self.__dict__.pop(name, None)
+
+    @property
+    def disabled(self) -> frozenset[str]:
+        """The library files that are left out of the index, by name. Raises `StorageError`."""
+        try:
+            return frozenset(json.loads(self._disabled_list.read_text(encoding="utf-8")))
+        except FileNotFoundError:
+            return frozenset()
+        except (OSError, ValueError) as error:
+            raise StorageError(f"停用清单读不了：{self._disabled_list}", "请检查权限，或删除这个文件") from error
+
+    def disable(self, name: str, disabled: bool) -> None:
+        """Leave a file out of the next index, or take it in again. Raises `StorageError`."""
+        names = self.disabled | {name} if disabled else self.disabled - {name}
+        try:
+            self._disabled_list.parent.mkdir(parents=True, exist_ok=True)
+            self._disabled_list.write_text(json.dumps(sorted(names), ensure_ascii=False), encoding="utf-8")
+        except OSError as error:
+            raise StorageError(f"停用清单写不了：{self._disabled_list}", "请检查权限和磁盘空间") from error
+
+    @property
+    def _disabled_list(self) -> Path:
+        return self.settings.data_dir / "disabled.json"
+
+    def own_file(self, name: str) -> Path | None:
+        """Where a file lies that users put in: the last library folder. None for those that came with the program."""
+        from rag.index.build import library_files
+
+        path = library_files(self.settings.library).get(name)
+        own = self.settings.library[-1]
+        return path if path is not None and path.resolve().is_relative_to(own.resolve()) else None
+
+    def delete_file(self, name: str) -> None:
+        """Delete a file that users put in. Raises `UsageError` for another one, `StorageError`."""
+        path = self.own_file(name)
+        if path is None:
+            raise UsageError(f"{name} 不是自己放进来的资料，不能删除", "可以停用它")
+        try:
+            path.unlink()
+        except OSError as error:
+            raise StorageError(f"删除不了 {path}（{error.strerror}）", "请检查权限") from error
 
     def add_files(self, paths: Sequence[Path]) -> None:
         """Copy documents into the last library folder. Raises `UsageError` on a path that is none."""

@@ -11,7 +11,7 @@ import hashlib
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -124,16 +124,17 @@ class IndexStore:
         words: Words,
         *,
         rebuild: bool = False,
+        without: Collection[str] = (),
         progress: Progress = lambda *_: None,
     ) -> BuildReport:
-        """Bring the index up to date with the `library` folders and return what was done.
+        """Bring the index up to date with the `library` folders, less the files `without`; return what was done.
 
         Another lexicon makes all words be cut again, without embedding anything. `rebuild` reuses nothing. A file
         that can't be read is reported and keeps what it held in the live version.
         """
         with self._locked(), _storage_errors(self._folder):
             live = None if rebuild else self._reusable(embedder.name)
-            scan = _scan(library, live, progress)
+            scan = _scan(library, live, without, progress)
             if live and not scan.changed and not scan.removed and live.manifest.lexicon == words.fingerprint:
                 return _report(live.version, scan, len(live), 0, unchanged=True)
             if shutil.disk_usage(self._folder).free < MIN_FREE_BYTES:
@@ -173,16 +174,25 @@ class IndexStore:
         if target.exists():
             shutil.rmtree(target)
         building.rename(target)
+        self._go_live(name)
+        old = sorted((p for p in self._versions.iterdir() if p.name != name), key=lambda p: p.stat().st_mtime)
+        for folder in old[: -(KEPT_VERSIONS - 1)]:
+            shutil.rmtree(folder, ignore_errors=True)
+        return name
+
+    def use(self, version: str, *, model: str) -> None:
+        """Go back, or forth, to a version that is kept. Raises `IndexMissing` or `IndexBroken`, nothing changed."""
+        with self._locked(), _storage_errors(self._folder):
+            self.open(model=model, version=version)
+            self._go_live(version)
+
+    def _go_live(self, name: str) -> None:
         written = self._current.with_suffix(".new")
         with written.open("w", encoding="utf-8") as file:
             file.write(name)
             file.flush()
             os.fsync(file.fileno())
         written.replace(self._current)
-        old = sorted((p for p in self._versions.iterdir() if p.name != name), key=lambda p: p.stat().st_mtime)
-        for folder in old[: -(KEPT_VERSIONS - 1)]:
-            shutil.rmtree(folder, ignore_errors=True)
-        return name
 
 
 def library_files(folders: Sequence[Path]) -> dict[str, Path]:
@@ -202,13 +212,13 @@ def library_files(folders: Sequence[Path]) -> dict[str, Path]:
     return found
 
 
-def _scan(library: Sequence[Path], live: IndexVersion | None, progress: Progress) -> _Scan:
+def _scan(library: Sequence[Path], live: IndexVersion | None, without: Collection[str], progress: Progress) -> _Scan:
     """Read and parse what is new or changed; take the rest from the live version."""
     known = live.files if live else {}
     files: dict[str, IndexedFile] = {}
     errors: dict[str, str] = {}
     changed: set[str] = set()
-    paths = library_files(library)
+    paths = {name: path for name, path in library_files(library).items() if name not in without}
     for done, (name, path) in enumerate(paths.items()):
         progress(f"解析 {name}", done, len(paths))
         try:

@@ -19,7 +19,7 @@ from starlette.datastructures import MutableHeaders
 
 from rag.errors import IndexStateError, UsageError
 from ui.store import Store
-from ui.web import chat, feedback, history
+from ui.web import chat, evaluation, feedback, history, library
 from ui.web.asking import Desk
 from ui.web.context import AT_ONCE, QUIET, Web, panel, told
 from ui.web.reader import Shelf
@@ -60,17 +60,20 @@ def build_blocks(web: Web) -> gr.Blocks:
     """Lay out the page: the tabs, and the reader beside them."""
     blocks: gr.Blocks
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as blocks:
-        line = f"只依据资料库回答，每句注明出处。{_library(web.app)}"
-        gr.HTML(f'<header class="wc-top"><h1>{TITLE}</h1><p>{line}</p></header>')
+        gr.HTML(lambda: _header(web.app), elem_id="top")
         reader = panel(elem_id="reader")
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab("问答", id="chat"):
                 talking = chat.add_tab(web, blocks)
             with gr.Tab("历史", id="history") as tab:
                 history.add_tab(web, tab, talking)
+            with gr.Tab("资料库", id="library") as tab:
+                held = library.add_tab(web, tab)
             with gr.Tab("反馈", id="feedback") as tab:
                 feedback.add_tab(web, tab)
-        _tie_reader(web, reader, [reader, talking.talk])
+            with gr.Tab("评测", id="evaluation") as tab:
+                evaluation.add_tab(web, tab)
+        _tie_reader(web, reader, [reader, talking.talk, held])
     return blocks
 
 
@@ -116,7 +119,7 @@ def build_web(app: App, store: Store, *, use_llm: bool, guarded: bool = False, r
         auth=store.accounts.allows if guarded else None,
         root_path=root_path or None,
         show_error=False,
-        max_file_size="1kb",  # nothing is uploaded on this page
+        max_file_size=library.MAX_UPLOAD,
         ssr_mode=False,
         enable_monitoring=False,
         pwa=False,
@@ -126,6 +129,12 @@ def build_web(app: App, store: Store, *, use_llm: bool, guarded: bool = False, r
         head=f"<style>{SCREENS}</style>{SCRIPT}",
     )
     return StayHere(web)
+
+
+def _header(app: App) -> str:
+    """What stands above the tabs, as the library is when the page is opened."""
+    line = f"只依据资料库回答，每句注明出处。{_library(app)}"
+    return f'<header class="wc-top"><h1>{TITLE}</h1><p>{line}</p></header>'
 
 
 def _library(app: App) -> str:

@@ -5,7 +5,8 @@ CSS = """
 .dark { --wc-soft: #a3afc0; --wc-teal: #2dd4bf; --wc-amber: #fbbf24; --wc-grey: #9ca3af; --wc-tint: #123f3b; }
 .gradio-container .main.fillable, .gradio-container .html-container { padding: 0 !important; }
 .gradio-container .column { gap: 8px; }
-.gradio-container main { max-width: 880px !important; margin: 0 auto !important; padding: 0 16px 190px !important; }
+.gradio-container main { width: 100% !important; max-width: 880px !important; margin: 0 auto !important;
+  padding: 0 16px 190px !important; }
 footer { display: none !important; }
 .wc-top { padding: 18px 0 12px; border-bottom: 1px solid var(--border-color-primary); }
 .wc-top h1 { font-size: 1.45rem; margin: 0 0 2px; letter-spacing: .04em; }
@@ -24,6 +25,7 @@ footer { display: none !important; }
 .wc-head small, .wc-card small, .wc-place, .wc-note, .wc-stage, .wc-draft { color: var(--wc-soft); }
 .wc-verdict { border-radius: 999px; padding: 1px 12px; font-size: .84rem; font-weight: 600; color: #fff; }
 .wc-answered { background: #0f766e; } .wc-partial { background: #a15c07; } .wc-refused { background: #5b6472; }
+.wc-wrong { background: #b91c1c; }
 .wc-answer { font-size: 1.06rem; }
 .wc-answer sup { line-height: 0; }
 .wc-answer sup a { color: var(--wc-teal); text-decoration: none; padding: 2px 3px; border-radius: 4px; }
@@ -129,6 +131,10 @@ mark.wc-other { background: #fef3c7; color: #1f2937; }
   overflow-wrap: anywhere; }
 .wc-item > a:hover b { color: var(--wc-teal); } .wc-item small { display: block; color: var(--wc-soft); }
 .wc-chosen { background: var(--wc-tint); } .wc-item-acts { display: flex; flex-wrap: wrap; gap: 6px; }
+.wc-file { border-bottom: 1px solid var(--border-color-primary); padding: 10px 8px; overflow-wrap: anywhere; }
+.wc-file summary { cursor: pointer; } .wc-file summary small { display: block; color: var(--wc-soft); }
+.wc-articles { padding-left: 2em !important; margin: 6px 0 !important; line-height: 1.8; }
+.wc-articles a { color: inherit !important; } .wc-articles small { color: var(--wc-soft); }
 .wc-table { overflow-x: auto; } .wc-table table { width: 100%; border-collapse: collapse; font-size: .9rem; }
 .wc-table th, .wc-table td { text-align: left; padding: 6px 10px; vertical-align: top;
   border-bottom: 1px solid var(--border-color-primary); }
