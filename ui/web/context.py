@@ -33,6 +33,8 @@ class Web:
     desk: Desk
     shelf: Shelf
     guarded: bool
+    root_path: str = ""
+    """Where a reverse proxy puts the page."""
 
     def user(self, request: gr.Request, role: Role = Role.READER) -> User:
         """Who is asking, as of now. Raises `AccessError` where they may not do what `role` may."""

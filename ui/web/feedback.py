@@ -65,7 +65,7 @@ class _Feedback:
         sifted = [self._which, self._reason, self._open]
         look: dict[str, Any] = {**QUIET, "inputs": sifted, "outputs": [self._list, self._form, self._said]}
         look["trigger_mode"] = "always_last"
-        changed = [part.change for part in sifted]
+        changed = [self._which.change, self._reason.change, self._open.change]
         gr.on([tab.select, *changed, self._drop.click], told(self._on_look), **look)
         form = [self._form, self._chosen, self._question, self._answerable, self._type, self._must, self._sources]
         self._list.click(told(self._on_make), outputs=[*form, self._said], **QUIET)

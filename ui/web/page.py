@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import re
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"  # read when gradio is imported
@@ -18,8 +19,8 @@ from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
 
 from rag.errors import IndexStateError, UsageError
-from ui.store import Store
-from ui.web import chat, evaluation, feedback, history, library
+from ui.store import Role, Store, User
+from ui.web import audit, chat, evaluation, feedback, history, library
 from ui.web.asking import Desk
 from ui.web.context import AT_ONCE, QUIET, Web, panel, told
 from ui.web.reader import Shelf
@@ -60,7 +61,7 @@ def build_blocks(web: Web) -> gr.Blocks:
     """Lay out the page: the tabs, and the reader beside them."""
     blocks: gr.Blocks
     with gr.Blocks(title=TITLE, analytics_enabled=False, fill_width=True) as blocks:
-        gr.HTML(lambda: _header(web.app), elem_id="top")
+        top = gr.HTML(elem_id="top")
         reader = panel(elem_id="reader")
         with gr.Tabs(elem_id="tabs"):
             with gr.Tab("问答", id="chat"):
@@ -69,11 +70,20 @@ def build_blocks(web: Web) -> gr.Blocks:
                 history.add_tab(web, tab, talking)
             with gr.Tab("资料库", id="library") as tab:
                 held = library.add_tab(web, tab)
-            with gr.Tab("反馈", id="feedback") as tab:
-                feedback.add_tab(web, tab)
-            with gr.Tab("评测", id="evaluation") as tab:
-                evaluation.add_tab(web, tab)
+            with gr.Tab("反馈", id="feedback", visible=not web.guarded) as judged:
+                feedback.add_tab(web, judged)
+            with gr.Tab("评测", id="evaluation", visible=not web.guarded) as evaluated:
+                evaluation.add_tab(web, evaluated)
+            with gr.Tab("审计", id="audit", visible=not web.guarded) as audited:
+                audit.add_tab(web, audited)
         _tie_reader(web, reader, [reader, talking.talk, held])
+
+        def on_load(request: gr.Request) -> tuple[Any, ...]:
+            user = web.user(request)
+            roles = (Role.EDITOR, Role.EDITOR, Role.ADMIN)
+            return _header(web, user), *(gr.update(visible=user.role.covers(role)) for role in roles)
+
+        blocks.load(told(on_load), outputs=[top, judged, evaluated, audited], **QUIET)
     return blocks
 
 
@@ -108,7 +118,7 @@ def build_web(app: App, store: Store, *, use_llm: bool, guarded: bool = False, r
         font_mono=[gr.themes.Font("ui-monospace"), gr.themes.Font("monospace")],
     ).set(button_primary_background_fill="*primary_700", button_primary_background_fill_hover="*primary_800")
     no_docs: dict[str, Any] = {"docs_url": None, "redoc_url": None, "openapi_url": None}
-    surroundings = Web(app, store, Desk(app, store, use_llm=use_llm), Shelf(app), guarded)
+    surroundings = Web(app, store, Desk(app, store, use_llm=use_llm), Shelf(app), guarded, root_path)
     web = gr.mount_gradio_app(
         FastAPI(title=TITLE, **no_docs),
         build_blocks(surroundings),
@@ -117,6 +127,7 @@ def build_web(app: App, store: Store, *, use_llm: bool, guarded: bool = False, r
         run_history=False,
         app_kwargs=no_docs,
         auth=store.accounts.allows if guarded else None,
+        auth_message="请用管理员给你的账号登录",
         root_path=root_path or None,
         show_error=False,
         max_file_size=library.MAX_UPLOAD,
@@ -131,10 +142,11 @@ def build_web(app: App, store: Store, *, use_llm: bool, guarded: bool = False, r
     return StayHere(web)
 
 
-def _header(app: App) -> str:
-    """What stands above the tabs, as the library is when the page is opened."""
-    line = f"只依据资料库回答，每句注明出处。{_library(app)}"
-    return f'<header class="wc-top"><h1>{TITLE}</h1><p>{line}</p></header>'
+def _header(web: Web, user: User) -> str:
+    """What stands above the tabs: the library as it is when the page is opened, and who is logged in."""
+    line = f"只依据资料库回答，每句注明出处。{_library(web.app)}"
+    who = f'{escape(user.name)}（{user.role}） <a href="{web.root_path}/logout">退出</a>' if web.guarded else ""
+    return f'<header class="wc-top"><h1>{TITLE}</h1><p>{line}</p><p class="wc-who">{who}</p></header>'
 
 
 def _library(app: App) -> str:

@@ -11,6 +11,7 @@ footer { display: none !important; }
 .wc-top { padding: 18px 0 12px; border-bottom: 1px solid var(--border-color-primary); }
 .wc-top h1 { font-size: 1.45rem; margin: 0 0 2px; letter-spacing: .04em; }
 .wc-top p { margin: 0; color: var(--wc-soft); font-size: .9rem; }
+.wc-top .wc-who:not(:empty) { margin-top: 2px; } .wc-who a { color: var(--wc-teal); }
 .wc-welcome { padding: 12vh 12px 0; text-align: center; line-height: 1.9; }
 .wc-welcome p { color: var(--wc-soft); }
 .wc-turn { padding: 14px 0 22px; border-bottom: 1px solid var(--border-color-primary); line-height: 1.8;

@@ -92,7 +92,7 @@ def file_store(folder: Path) -> Store:
 
 
 @contextmanager
-def watched(chromium: Any, site: Site, path: str = "") -> Iterator[Seen]:
+def watched(chromium: Any, site: Site, path: str = "", login: tuple[str, str] | None = None) -> Iterator[Seen]:
     """A page of its own browser context that must ask no other host and complain of nothing."""
     context = chromium.new_context(viewport={"width": 1280, "height": 900}, locale="en-US")
     page = context.new_page()
@@ -102,6 +102,11 @@ def watched(chromium: Any, site: Site, path: str = "") -> Iterator[Seen]:
     page.on("console", lambda m: result.complaints.append(m.text) if m.type in {"error", "warning"} else None)
     page.on("pageerror", lambda error: result.complaints.append(str(error)))
     page.goto(site.root + path)
+    if login is not None:
+        page.wait_for_selector("input[type=password]")
+        page.locator("input:not([type=password])").first.fill(login[0])
+        page.locator("input[type=password]").fill(login[1])
+        page.locator("input[type=password]").press("Enter")
     yield result
     foreign = [url for url in result.requests if not url.startswith((site.root, "data:", "blob:"))]
     allowed = result.expected_complaints
