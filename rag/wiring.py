@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from rag.corpus.words import Words
 from rag.errors import SettingsError, StorageError, UsageError
-from rag.schema import Evidence, Turn
+from rag.schema import Article, Evidence, Turn
 from rag.settings import Settings
 
 if TYPE_CHECKING:
@@ -257,8 +257,8 @@ class App:
         vectors = self.embedder.embed([one, other])
         return float(vectors[0] @ vectors[1])
 
-    def assistant(self, *, use_llm: bool = True) -> Assistant:
-        """An assistant over the live index, with or without an LLM."""
+    def assistant(self, *, use_llm: bool = True, within: Callable[[Article], bool] | None = None) -> Assistant:
+        """An assistant over the live index, with or without an LLM, held to some articles where told."""
         from rag.answer.assistant import Assistant, Thresholds
         from rag.answer.citing import Aligner
         from rag.answer.kinds import Kind as AnswerKind
@@ -276,7 +276,7 @@ class App:
         )
         ranker = SentenceRanker(self.words, self.index.idf, aligner, s.sentence_ranker)
         return Assistant(
-            self.retriever,
+            self.retriever if within is None else self.retriever.within(within),
             EvidenceReader(ranker, aligner, budget=s.evidence_tokens),
             aligner,
             Relevance(self.words, self.embedder),

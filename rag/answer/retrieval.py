@@ -7,8 +7,10 @@ measured to lose to the better leg on Chinese sets.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -17,7 +19,7 @@ from rag.answer.question import Constraints, constraints
 from rag.corpus.places import places
 from rag.corpus.words import Words
 from rag.ports import Embedder, Keywords, Library, Reranker, Vectors
-from rag.schema import Chunk, Evidence
+from rag.schema import Article, Chunk, Evidence
 
 DENSE, SENTENCES, WORDS = "dense", "sentences", "words"
 
@@ -88,6 +90,13 @@ class HybridRetriever:
         self._candidates = candidates
         self._reranker = reranker
         self._columns = tuple(columns)
+        self._holds: Callable[[Article], bool] | None = None
+
+    def within(self, holds: Callable[[Article], bool]) -> HybridRetriever:
+        """Return the same retriever over those articles alone for which `holds` is true."""
+        narrowed = copy(self)
+        narrowed._holds = holds
+        return narrowed
 
     def retrieve(self, question: str, k: int) -> list[Evidence]:
         """Return up to k passages, best first; a question on several regions gets passages of each."""
@@ -114,15 +123,22 @@ class HybridRetriever:
         if self._dense or self._sentences:
             vector = self._embedder.embed([question])[0]
             if self._dense:
-                legs[DENSE] = dict(self._library.vectors.search(vector, self._candidates))
+                legs[DENSE] = self._narrowed(partial(self._library.vectors.search, vector))
             if self._sentences:
-                legs[SENTENCES] = dict(self._library.sentences.search(vector, self._candidates))
+                legs[SENTENCES] = self._narrowed(partial(self._library.sentences.search, vector))
         if self._keywords:
             legs[WORDS] = self._word_leg(question)
         return legs
 
     def _word_leg(self, question: str) -> dict[int, float]:
-        return dict(self._library.keywords.search(self._words.tokens(question), self._candidates))
+        return self._narrowed(partial(self._library.keywords.search, self._words.tokens(question)))
+
+    def _narrowed(self, leg: Callable[[int], list[tuple[int, float]]]) -> dict[int, float]:
+        """The best candidates of a leg: of the whole library, or of the articles that the search is held to."""
+        if self._holds is None:
+            return dict(leg(self._candidates))
+        found = [(n, score) for n, score in leg(len(self._library)) if self._holds(self._library[n].article)]
+        return dict(found[: self._candidates])
 
     def _fuse(self, legs: dict[str, dict[int, float]]) -> dict[int, float]:
         """The weighted sum of the legs' scaled scores; a leg that found nothing leaves its weight to the others."""

@@ -86,3 +86,12 @@ def test_a_reranker_returns_the_same_passages(index: IndexVersion, reranker: str
 def test_a_question_is_split_by_the_regions_it_compares() -> None:
     assert split("四川和云南的中医药工作") == ("四川和的中医药工作", "和云南的中医药工作")
     assert split("四川的中医药工作") == ("四川的中医药工作",)
+
+
+def test_a_search_held_to_some_articles_finds_them_and_no_others(index: IndexVersion):
+    whole = retriever(index, candidates=2)
+    held = whole.within(lambda article: article.title == "长期护理保险")
+    found = held.retrieve("厦门有多少家定点医药机构接入即时结算系统？", 5)
+    assert {e.chunk.article.title for e in found} == {"长期护理保险"}
+    assert whole.within(lambda _: False).retrieve("厦门？", 5) == []
+    assert "回款提速" in {e.chunk.article.title for e in whole.retrieve("厦门即时结算系统", 5)}

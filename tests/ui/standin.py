@@ -179,6 +179,7 @@ class StandIn:
         self.asked: list[tuple[str, tuple[Turn, ...]]] = []
         self.chosen: list[Scenario | None] = []
         self.added: list[Path] = []
+        self.within: list[Callable[[Article], bool] | None] = []
         self.past: dict[str, tuple[Article, ...]] = {}
         self.live = Index()
         self.closed = 0
@@ -235,7 +236,8 @@ class StandIn:
             raise self.error
         return EVIDENCE[:k]
 
-    def assistant(self, *, use_llm: bool = True) -> Assistant:
+    def assistant(self, *, use_llm: bool = True, within: Callable[[Article], bool] | None = None) -> Assistant:
+        self.within.append(within)
         return Assistant(use_llm=use_llm, delay_s=self.delay_s, asked=self.asked, chosen=self.chosen)
 
     def run_batch(

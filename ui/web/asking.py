@@ -20,6 +20,7 @@ from rag.errors import IndexStateError, WeiceError
 from rag.records import Record, answer_record
 from rag.schema import Answer, Article, Evidence, Turn
 from ui.store import history
+from ui.web.filters import EVERYTHING, Filters
 from ui.web.view.chat import Exchange, Running, advance
 
 if TYPE_CHECKING:
@@ -47,11 +48,13 @@ class Asked:
     question: str
     extractive: bool = False
     scenario: Scenario | None = None
+    filters: Filters = EVERYTHING
 
     @property
     def options(self) -> Record:
         """What is stored with the question, to ask it again the same way."""
-        return {"extractive": self.extractive, "scenario": self.scenario.name if self.scenario else None}
+        scenario = self.scenario.name if self.scenario else None
+        return {"extractive": self.extractive, "scenario": scenario, "filters": self.filters.record}
 
 
 class Job:
@@ -180,7 +183,8 @@ class Desk:
 
     def _answer(self, job: Job) -> Answer | None:
         asked = job.asked
-        assistant = self._app.assistant(use_llm=self.use_llm and not asked.extractive)
+        held_to = asked.filters or None
+        assistant = self._app.assistant(use_llm=self.use_llm and not asked.extractive, within=held_to)
         events = assistant.stream(asked.question, job.history, asked.scenario)
         with closing(events):  # type: ignore[type-var]  # a generator
             for event in events:
@@ -189,12 +193,13 @@ class Desk:
                 if isinstance(event, Finished):
                     return event.answer
                 evidence = getattr(event, "evidence", None)
-                job.tell(event, None if evidence is None else self._coverage(evidence))
+                job.tell(event, None if evidence is None else self._coverage(evidence, asked.filters))
         return None
 
-    def _coverage(self, evidence: Sequence[Evidence]) -> Record:
+    def _coverage(self, evidence: Sequence[Evidence], filters: Filters) -> Record:
         try:
-            return coverage(self._app.index.articles, evidence)
+            searched = [article for article in self._app.index.articles if filters(article)]
+            return coverage(searched, evidence) | {"within": filters.label}
         except IndexStateError:
             return {}
 

@@ -12,6 +12,7 @@ from rag.errors import UsageError, WeiceError
 from ui.store import Reason
 from ui.web.asking import Asked, Job
 from ui.web.context import AT_ONCE, QUIET, Web, panel, told
+from ui.web.filters import choices, of, of_record
 from ui.web.view import chat as view
 from ui.web.view.parts import button, note
 
@@ -66,6 +67,7 @@ class _Chat:
                 self._send = _button("发送", "send", variant="primary")
                 self._stop = _button("停止", "stop", variant="stop", visible=False)
                 self._fresh = _button("新对话", "fresh")
+            self._filters = self._sieve()
             with gr.Row(elem_id="ways"):
                 self._scenario = gr.Dropdown(
                     [("按问题自动", "")], value="", label="场景", container=False, elem_id="scenario", min_width=120,
@@ -78,6 +80,21 @@ class _Chat:
                     container=False,
                     elem_id="extractive",
                 )
+                self._sift = gr.Button("筛选资料", size="sm", min_width=80, scale=0, elem_id="sift")
+
+    def _sieve(self) -> list[Any]:
+        """What a question can be held to; opens above the box, and holds while it is shut."""
+        many: dict[str, Any] = {"multiselect": True, "min_width": 160}
+        with gr.Column(visible=False, elem_id="sieve") as self._sieve_box:
+            with gr.Row():
+                kinds = [gr.Dropdown(label=label, **many) for label in ("刊物", "期号", "栏目", "来源")]
+            with gr.Row():
+                dates = [
+                    gr.Textbox(label=label, placeholder="2025-02-11", max_length=20, min_width=120)
+                    for label in ("刊期不早于", "刊期不晚于")
+                ]
+                self._sieve_clear = gr.Button("清除筛选", size="sm", min_width=80, elem_id="sieve-clear")
+        return [*kinds, *dates]
 
     def _complaint(self) -> None:
         """What opens above the question's box after 踩."""
@@ -96,18 +113,26 @@ class _Chat:
         """Tie the events."""
         shown = [self._talk, self._found, self._draft, self._box, self._send, self._stop, self._fresh]
         shown += [self._address, self._editing, self._hint]
-        how = [self._extractive, self._scenario, self._address, self._editing]
+        how = [self._extractive, self._scenario, self._address, self._editing, *self._filters]
         stream: dict[str, Any] = {**QUIET, "outputs": shown, "concurrency_limit": READERS_AT_ONCE}
 
         asked = [self._send.click, self._box.submit]
         answered = gr.on(asked, told(self._on_ask), inputs=[self._box, *how], **stream)
         gr.on([*asked, self._talk.retry, self._talk.example_select], None, js=_TO_QUESTION, **AT_ONCE)
         again = self._talk.retry(told(self._on_retry), inputs=[self._address], **stream)
-        next_ = self._talk.example_select(told(self._on_suggested), inputs=how[:3], **stream)
+        next_ = self._talk.example_select(told(self._on_suggested), inputs=how, **stream)
         for done in (answered, again, next_):
             done.then(None, js=_TO_ANSWER, **AT_ONCE)
         blocks.load(told(self._on_load), inputs=[self._address], js=_ADDRESS, **stream)
         blocks.load(told(self._scenarios), outputs=[self._scenario, self._hint], **QUIET)
+        sieve_open = gr.State(False)
+        self._sift.click(
+            told(self._on_sift),
+            inputs=[sieve_open],
+            outputs=[sieve_open, self._sieve_box, *self._filters[:4]],
+            **QUIET,
+        )
+        self._sieve_clear.click(lambda: ([], [], [], [], "", ""), outputs=self._filters, **AT_ONCE)
 
         self._stop.click(told(self._on_stop), inputs=[self._address], **QUIET)
         self._fresh.click(self._on_fresh, outputs=shown, **AT_ONCE).then(None, js=_TO_BOX, **AT_ONCE)
@@ -132,30 +157,63 @@ class _Chat:
     # --- asking ------------------------------------------------------------
 
     def _on_ask(
-        self, question: str, extractive: bool, scenario: str, address: str, editing: str, request: gr.Request
+        self,
+        question: str,
+        extractive: bool,
+        scenario: str,
+        address: str,
+        editing: str,
+        names: list[str] | None,
+        issues: list[str] | None,
+        columns: list[str] | None,
+        sources: list[str] | None,
+        since: str,
+        until: str,
+        request: gr.Request,
     ) -> Iterator[dict[Any, Any]]:
         if not question.strip():
             yield {self._box: ""}
             return
         user = self._web.user(request).name
-        chosen = _chosen(scenario)
+        chosen, filters = _chosen(scenario), of(names, issues, columns, sources, since, until)
         if editing:
             self._web.store.conversations.cut(turn_of(editing), user)
         address = address or self._web.store.conversations.create(user).id
-        job = self._web.desk.start(address, user, Asked(question.strip(), extractive, chosen))
+        job = self._web.desk.start(address, user, Asked(question.strip(), extractive, chosen, filters))
         yield from self._watched(job, address, user)
 
     def _on_retry(self, address: str, event: gr.EventData, request: gr.Request) -> Iterator[dict[Any, Any]]:
         user = self._web.user(request).name
         turn = self._web.store.conversations.turn(turn_of(event.at), user)
         self._web.store.conversations.cut(turn.id, user)
-        asked = Asked(turn.question, bool(turn.options.get("extractive")), _chosen(turn.options.get("scenario")))
+        how = turn.options
+        filters = of_record(how.get("filters"))
+        asked = Asked(turn.question, bool(how.get("extractive")), _chosen(how.get("scenario")), filters)
         yield from self._watched(self._web.desk.start(address, user, asked), address, user)
 
     def _on_suggested(
-        self, extractive: bool, scenario: str, address: str, event: gr.EventData, request: gr.Request
+        self,
+        extractive: bool,
+        scenario: str,
+        address: str,
+        editing: str,  # noqa: ARG002  # a suggestion is a new question
+        names: list[str] | None,
+        issues: list[str] | None,
+        columns: list[str] | None,
+        sources: list[str] | None,
+        since: str,
+        until: str,
+        event: gr.EventData,
+        request: gr.Request,
     ) -> Iterator[dict[Any, Any]]:
-        yield from self._on_ask(event.at, extractive, scenario, address, "", request)
+        sieve = (names, issues, columns, sources, since, until)
+        yield from self._on_ask(event.at, extractive, scenario, address, "", *sieve, request)
+
+    def _on_sift(self, is_open: bool, request: gr.Request) -> tuple[Any, ...]:
+        """Open or shut the filters, with what the library holds now to choose from."""
+        self._web.user(request)
+        held = choices(self._web.app.index.articles)
+        return not is_open, gr.update(visible=not is_open), *(gr.update(choices=values) for values in held)
 
     def _on_load(self, address: str, request: gr.Request) -> Iterator[dict[Any, Any]]:
         """Show the conversation of the page's address again, and join what is on its way there."""

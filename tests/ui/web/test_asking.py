@@ -17,6 +17,7 @@ from tests.ui.standin import ANSWER, EVIDENCE, REFUSED, ROUND, WILD, StandIn
 from tests.ui.store.places import store as new_store
 from ui.store import Store
 from ui.web.asking import CUT_OFF, STOPPED, Asked, Desk, Job, coverage, suggestions
+from ui.web.filters import Filters
 from ui.web.view.chat import Exchange, Running
 
 TIMEOUT_S = 60
@@ -81,12 +82,15 @@ def test_the_mode_and_the_scenario_are_kept_with_the_question(tmp_path: Path):
 
     place = Place(tmp_path)
     assert record(place.ask("厦门？", extractive=True, scenario=scenario("时间线")))["mode"] == "extractive"
-    assert record(place.ask("厦门？"))["mode"] == "llm"
+    held = place.ask("厦门？", filters=Filters(columns=("医保动态",)))
+    assert record(held)["mode"] == "llm"
+    assert (record(held)["coverage"]["issues"], record(held)["coverage"]["within"]) == (1, "医保动态")
     _, turns = place.store.conversations.load(place.talk, USER)
     assert [t.options for t in turns] == [
-        {"extractive": True, "scenario": "timeline"},
-        {"extractive": False, "scenario": None},
+        {"extractive": True, "scenario": "timeline", "filters": Filters().record},
+        {"extractive": False, "scenario": None, "filters": Filters(columns=("医保动态",)).record},
     ]
+    assert [bool(one) for one in place.app.within] == [False, True]
     assert [one and one.name for one in place.app.chosen] == ["timeline", None]
 
 

@@ -109,6 +109,24 @@ def test_a_scenario_can_be_chosen_and_is_used_again_on_retry(seen: Seen):
     assert seen.page.locator("#talk .wc-turn").count() == 1
 
 
+def test_a_question_can_be_held_to_a_column_and_dates(seen: Seen):
+    seen.page.click("#sift")
+    seen.page.get_by_label("栏目").click()
+    seen.page.get_by_role("option", name="医保动态").click()
+    seen.page.keyboard.press("Escape")
+    seen.page.get_by_label("刊期不早于").fill("2025/02/30")
+    seen.ask("厦门？")
+    seen.page.wait_for_selector("text=日期不对")
+    seen.page.get_by_label("刊期不早于").fill("2025-01-01")
+    seen.answered("厦门？")
+    line = seen.page.locator("#talk .wc-coverage").inner_text()
+    assert "按条件筛选（医保动态；2025-01-01 至 最近）后检索了 1 份资料" in line
+    assert seen.app.within[-1] is not None
+    seen.page.click("#sieve-clear")
+    seen.page.click("#sift")
+    seen.fits(390)
+
+
 def test_a_question_can_be_edited_and_takes_the_place_of_the_old_one(seen: Seen):
     seen.answered("厦门？")
     seen.answered("那湖南呢？")

@@ -1,0 +1,102 @@
+"""What a reader holds a question to: newsletters, issues, columns, sources, dates."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+
+from rag.errors import UsageError
+from rag.records import Record
+from rag.schema import Article
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """Each is left open where it is empty; dates are ISO dates of issues, both ends within."""
+
+    names: tuple[str, ...] = ()
+    issues: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
+    sources: tuple[str, ...] = ()
+    since: str = ""
+    until: str = ""
+
+    def __bool__(self) -> bool:
+        """Whether anything is asked for."""
+        return any(asdict(self).values())
+
+    def __call__(self, article: Article) -> bool:
+        """Whether an article is one of those asked for; one without a date is of no span of time."""
+        chosen = (
+            (self.names, article.issue.name or article.issue.file),
+            (self.issues, article.issue.label),
+            (self.columns, article.column),
+            (self.sources, article.source),
+        )
+        if any(wanted and value not in wanted for wanted, value in chosen):
+            return False
+        if not self.since and not self.until:
+            return True
+        date = article.issue.date.isoformat() if article.issue.date else ""
+        return bool(date) and self.since <= date <= (self.until or date)
+
+    @property
+    def label(self) -> str:
+        """In words, what is asked for."""
+        parts = ["、".join(values) for values in (self.names, self.issues, self.columns, self.sources) if values]
+        if self.since or self.until:
+            parts.append(f"{self.since or '最早'} 至 {self.until or '最近'}")
+        return "；".join(parts)
+
+    @property
+    def record(self) -> Record:
+        """As it is stored with a question."""
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
+
+
+EVERYTHING = Filters()
+"""Nothing is left out."""
+
+
+def of(
+    names: Sequence[str] | None = None,
+    issues: Sequence[str] | None = None,
+    columns: Sequence[str] | None = None,
+    sources: Sequence[str] | None = None,
+    since: str = "",
+    until: str = "",
+) -> Filters:
+    """What the page's boxes say. Raises `UsageError` where a date is none, or the span is empty."""
+    start, end = _date(since), _date(until)
+    if start and end and start > end:
+        raise UsageError(f"开始日期 {start} 晚于结束日期 {end}", "请改一下筛选的日期")
+    first, second, third, fourth = (tuple(values or ()) for values in (names, issues, columns, sources))
+    return Filters(first, second, third, fourth, start, end)
+
+
+def of_record(stored: Record | None) -> Filters:
+    """What was stored with a question."""
+    known = {field.name for field in fields(Filters)}
+    return of(**{name: value for name, value in (stored or {}).items() if name in known})
+
+
+def choices(articles: Sequence[Article]) -> tuple[list[str], list[str], list[str], list[str]]:
+    """The names, issues, columns and sources that there are, in the library's order."""
+    every = (
+        [a.issue.name or a.issue.file for a in articles],
+        [a.issue.label for a in articles],
+        [a.column for a in articles],
+        [a.source for a in articles],
+    )
+    names, issues, columns, sources = ([v for v in dict.fromkeys(values) if v] for values in every)
+    return names, issues, columns, sources
+
+
+def _date(text: str) -> str:
+    if not text.strip():
+        return ""
+    try:
+        return dt.date.fromisoformat(text.strip().replace("/", "-").replace(".", "-")).isoformat()
+    except ValueError as error:
+        raise UsageError(f"日期不对：{text[:20]}", "请写成 2025-02-11 这样") from error
