@@ -11,7 +11,7 @@ import gradio as gr
 from rag.errors import UsageError, WeiceError
 from ui.store import Reason
 from ui.web.asking import Asked, Job
-from ui.web.context import AT_ONCE, QUIET, Web, panel, told
+from ui.web.context import AT_ONCE, QUIET, Web, hidden, panel, told
 from ui.web.filters import choices, of, of_record
 from ui.web.view import chat as view
 from ui.web.view.parts import button, note
@@ -50,9 +50,9 @@ class _Chat:
     def __init__(self, web: Web) -> None:
         self._web = web
         limit = web.app.settings.max_question_chars
-        self._address = gr.Textbox(visible="hidden", elem_id="address")
-        self._editing = gr.Textbox(visible="hidden", elem_id="editing")
-        self._blamed = gr.Textbox(visible="hidden")
+        self._address = hidden("address")
+        self._editing = hidden("editing")
+        self._blamed = hidden()
         self._talk = panel(view.welcome(), elem_id="talk")
         self._found = panel(elem_id="found")
         self._draft = panel(elem_id="draft")
@@ -75,7 +75,7 @@ class _Chat:
                 )  # fmt: skip
                 self._extractive = gr.Checkbox(
                     not web.desk.use_llm,
-                    label="摘录模式（不用大模型，直接摘录原文）",
+                    label="摘录模式（不用大模型）",
                     interactive=web.desk.use_llm,
                     container=False,
                     elem_id="extractive",
@@ -90,7 +90,7 @@ class _Chat:
                 kinds = [gr.Dropdown(label=label, **many) for label in ("刊物", "期号", "栏目", "来源")]
             with gr.Row():
                 dates = [
-                    gr.Textbox(label=label, placeholder="2025-02-11", max_length=20, min_width=120)
+                    gr.Textbox(label=label, value="", placeholder="2025-02-11", max_length=20, min_width=120)
                     for label in ("刊期不早于", "刊期不晚于")
                 ]
                 self._sieve_clear = gr.Button("清除筛选", size="sm", min_width=80, elem_id="sieve-clear")
@@ -167,8 +167,8 @@ class _Chat:
         issues: list[str] | None,
         columns: list[str] | None,
         sources: list[str] | None,
-        since: str,
-        until: str,
+        since: str | None,
+        until: str | None,
         request: gr.Request,
     ) -> Iterator[dict[Any, Any]]:
         if not question.strip():
@@ -201,8 +201,8 @@ class _Chat:
         issues: list[str] | None,
         columns: list[str] | None,
         sources: list[str] | None,
-        since: str,
-        until: str,
+        since: str | None,
+        until: str | None,
         event: gr.EventData,
         request: gr.Request,
     ) -> Iterator[dict[Any, Any]]:

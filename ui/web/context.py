@@ -49,6 +49,11 @@ def panel(value: str = "", **more: Any) -> gr.HTML:
     return gr.HTML(value, js_on_load=ON_LOAD, **more)
 
 
+def hidden(id_: str | None = None) -> gr.Textbox:
+    """A word that the page keeps for an event, unseen; what comes back is checked like anything from outside."""
+    return gr.Textbox(visible="hidden", elem_id=id_, show_label=False, container=False)
+
+
 def told(work: Callable[..., Any]) -> Callable[..., Any]:
     """Make the errors of an event's function a line that the reader sees, escaped: Gradio shows it as HTML."""
     if inspect.isgeneratorfunction(work):

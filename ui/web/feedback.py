@@ -11,7 +11,7 @@ from eval.cases import CASE_TYPES
 from rag.errors import UsageError
 from rag.records import Record
 from ui.store import Feedback, Reason, Role, drafted_case
-from ui.web.context import QUIET, Web, panel, told
+from ui.web.context import QUIET, Web, hidden, panel, told
 from ui.web.view import feedback as view
 from ui.web.view.parts import note
 
@@ -36,7 +36,7 @@ class _Feedback:
 
     def __init__(self, web: Web) -> None:
         self._web = web
-        self._chosen = gr.Textbox(visible="hidden")
+        self._chosen = hidden()
         with gr.Row():
             self._which = gr.Radio([ALL, UP, DOWN], value=ALL, label="评价", elem_id="which-feedback")
             reasons = [("不限", ""), *((str(r), str(r)) for r in Reason)]

@@ -64,8 +64,8 @@ def of(
     issues: Sequence[str] | None = None,
     columns: Sequence[str] | None = None,
     sources: Sequence[str] | None = None,
-    since: str = "",
-    until: str = "",
+    since: str | None = "",
+    until: str | None = "",
 ) -> Filters:
     """What the page's boxes say. Raises `UsageError` where a date is none, or the span is empty."""
     start, end = _date(since), _date(until)
@@ -93,8 +93,8 @@ def choices(articles: Sequence[Article]) -> tuple[list[str], list[str], list[str
     return names, issues, columns, sources
 
 
-def _date(text: str) -> str:
-    if not text.strip():
+def _date(text: str | None) -> str:
+    if not text or not text.strip():  # a box that was never opened says None
         return ""
     try:
         return dt.date.fromisoformat(text.strip().replace("/", "-").replace(".", "-")).isoformat()

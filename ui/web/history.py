@@ -10,7 +10,7 @@ from typing import Any
 import gradio as gr
 
 from ui.web.chat import ChatTab
-from ui.web.context import AT_ONCE, QUIET, Web, panel, told
+from ui.web.context import AT_ONCE, QUIET, Web, hidden, panel, told
 from ui.web.view import history as view
 from ui.web.view.parts import note
 
@@ -29,8 +29,8 @@ class _History:
 
     def __init__(self, web: Web) -> None:
         self._web = web
-        self._chosen = gr.Textbox(visible="hidden", elem_id="chosen-conversation")
-        self._opened = gr.Textbox(visible="hidden")
+        self._chosen = hidden("chosen-conversation")
+        self._opened = hidden()
         self._search = gr.Textbox(
             show_label=False, container=False, placeholder="查找：标题、问题或回答里的词", elem_id="history-search",
         )  # fmt: skip

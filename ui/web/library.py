@@ -14,7 +14,7 @@ from rag.corpus.articles import parse
 from rag.corpus.readers import SUFFIXES, read
 from rag.errors import IndexStateError, UsageError, WeiceError
 from ui.store import Role
-from ui.web.context import AT_ONCE, QUIET, Web, panel, told
+from ui.web.context import AT_ONCE, QUIET, Web, hidden, panel, told
 from ui.web.view import library as view
 from ui.web.view.parts import doing, note
 
@@ -36,8 +36,8 @@ class _Library:
 
     def __init__(self, web: Web) -> None:
         self._web = web
-        self._chosen = gr.Textbox(visible="hidden")
-        self._act = gr.Textbox(visible="hidden")
+        self._chosen = hidden()
+        self._act = hidden()
         self._state = gr.HTML(elem_id="library-state")
         with gr.Column(visible=False, elem_id="sure") as self._sure:
             self._warning = gr.HTML()

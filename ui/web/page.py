@@ -51,6 +51,8 @@ _POLICY = "; ".join(
     )
 )
 _FOREIGN_META = re.compile(rb'<meta\s+(?:property="og:|name="twitter:)[^>]*>\s*')
+_FOREIGN_SAMPLE = re.compile(rb'https://github\.com/gradio-app/[^"\\\s]*')
+"""What Gradio gives as an example of an uploaded file; nobody asks for it."""
 _CHINESE = (
     b"<script>for (const [k, v] of [['language', 'zh-CN'], ['languages', ['zh-CN']]])"
     b"Object.defineProperty(navigator, k, {get: () => v})</script>"
@@ -206,7 +208,7 @@ class _PageEditor:
 
 def edited(page: bytes) -> bytes:
     """Gradio's start page in Chinese, without the social-media tags that name other hosts."""
-    page = _FOREIGN_META.sub(b"", page).replace(b'lang="en"', b'lang="zh-CN"', 1)
+    page = _FOREIGN_SAMPLE.sub(b"", _FOREIGN_META.sub(b"", page)).replace(b'lang="en"', b'lang="zh-CN"', 1)
     return page.replace(b"<head>", b"<head>" + _CHINESE, 1)
 
 

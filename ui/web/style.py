@@ -128,8 +128,8 @@ mark.wc-other { background: #fef3c7; color: #1f2937; }
 ::highlight(wc-hit) { background-color: #0284c7; color: #fff; }
 .wc-item { display: flex; flex-wrap: wrap; gap: 6px; align-items: center; justify-content: space-between;
   padding: 10px 8px; border-bottom: 1px solid var(--border-color-primary); border-radius: 6px; }
-.wc-item > a { flex: 1 1 16em; min-width: 0; color: inherit !important; text-decoration: none !important;
-  overflow-wrap: anywhere; }
+.wc-item > a { flex: 1 1 16em; min-width: 0; text-align: left; overflow-wrap: anywhere;
+  color: inherit !important; text-decoration: none !important; }
 .wc-item > a:hover b { color: var(--wc-teal); } .wc-item small { display: block; color: var(--wc-soft); }
 .wc-chosen { background: var(--wc-tint); } .wc-item-acts { display: flex; flex-wrap: wrap; gap: 6px; }
 .wc-file { border-bottom: 1px solid var(--border-color-primary); padding: 10px 8px; overflow-wrap: anywhere; }
@@ -143,6 +143,8 @@ mark.wc-other { background: #fef3c7; color: #1f2937; }
 """
 
 SCREENS = """
+.toast-title.error { font-size: 0 !important; }
+.toast-title.error::before { content: "没有成功"; font-size: 1rem; }
 @media (min-width: 901px) {
   .gradio-container:has(.wc-reader) main { margin: 0 46vw 0 0 !important; max-width: none !important;
     padding-left: 24px !important; padding-right: 24px !important; }

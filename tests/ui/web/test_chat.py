@@ -11,17 +11,21 @@ pytestmark = pytest.mark.browser
 QUESTION = "厦门有多少家定点医药机构接进了即时结算系统？<script>window.fired=1</script>"
 
 
-def test_evidence_is_there_before_the_answer_and_then_the_citations(seen: Seen):
-    seen.ask(QUESTION)
-    seen.page.wait_for_selector("#found .wc-card")
+def test_evidence_and_stages_are_there_before_the_answer(seen: Seen):
+    seen.ask("慢")
+    seen.page.wait_for_selector("#draft .wc-draft")
     assert seen.page.locator(".wc-answer").count() == 0
     card = seen.page.locator("#found .wc-card").first.inner_text()
     assert card.startswith("强")
     assert "第6页" in card
     assert "检索了 2 份资料" in seen.page.locator("#found .wc-coverage").inner_text()
-    seen.page.wait_for_selector("#draft .wc-draft")
     assert "生成" in seen.page.locator("#draft [aria-current=step]").inner_text()
-    seen.page.wait_for_selector("#talk .wc-citations")
+    seen.page.click("#stop")
+    seen.page.wait_for_selector("#talk >> text=已停止")
+
+
+def test_the_checked_answer_takes_the_place_of_the_draft_with_its_citations(seen: Seen):
+    seen.answered(QUESTION)
     assert seen.page.locator("#talk .wc-verdict").inner_text() == "已回答"
     first = seen.page.locator("#talk .wc-citations li").first.inner_text()
     assert "《国家出手！2025年医疗机构回款大提速》" in first
@@ -117,6 +121,7 @@ def test_a_question_can_be_held_to_a_column_and_dates(seen: Seen):
     seen.page.get_by_label("刊期不早于").fill("2025/02/30")
     seen.ask("厦门？")
     seen.page.wait_for_selector("text=日期不对")
+    assert seen.page.evaluate("getComputedStyle(document.querySelector('.toast-title')).fontSize") == "0px"
     seen.page.get_by_label("刊期不早于").fill("2025-01-01")
     seen.answered("厦门？")
     line = seen.page.locator("#talk .wc-coverage").inner_text()

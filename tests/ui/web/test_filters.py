@@ -34,6 +34,7 @@ def test_it_is_stored_told_and_empty_when_nothing_is_asked_for():
     assert asked.label == "医保动态；2025-01-01 至 最近"
     assert not of()
     assert not of_record(None)
+    assert not of(None, None, None, None, None, None)
     assert of_record({"unknown": 1}) == of()
 
 
