@@ -10,11 +10,14 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from rag.errors import LlmNonsense, LlmTimeout, LlmUnavailable, WeiceError
 from rag.llm.local import LocalServer, Running
 from rag.schema import Message
+
+if TYPE_CHECKING:
+    from rag.llm.transport import Gate
 
 Pieces = Generator[str, None, None]
 
@@ -59,13 +62,40 @@ CHOICES = 20
 class EndpointGenerator:
     """Writes through one endpoint. One object serves any number of answers at once."""
 
-    def __init__(self, base_url: str, api_key: str, model: str, timeout_s: float, *, max_retries: int = 1) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        api_key: str,
+        model: str,
+        timeout_s: float,
+        *,
+        max_retries: int = 1,
+        gate: Gate | None = None,
+    ) -> None:
         """Remember the endpoint; nothing is sent or imported. `timeout_s` is the longest wait for a piece."""
         self._base_url = base_url.strip().rstrip("/").removesuffix("/chat/completions")
         self._api_key = api_key.strip() or "none"  # empty would make the library look for a key of OpenAI's
         self._model = model
         self._timeout_s = timeout_s
         self._max_retries = max_retries
+        self._gate = gate
+
+    def patient(self, patience_s: float, stop: threading.Event | None = None) -> EndpointGenerator:
+        """Return one that waits where the endpoint takes no more for now, all its answers together.
+
+        An answer waits up to `patience_s` altogether, and no longer once `stop` is set.
+        """
+        from rag.llm.transport import Gate
+
+        gate = Gate(patience_s, stop)
+        return EndpointGenerator(
+            self._base_url, self._api_key, self._model, self._timeout_s, max_retries=self._max_retries, gate=gate
+        )
+
+    @property
+    def base_url(self) -> str:
+        """The address of the endpoint."""
+        return self._base_url
 
     @property
     def model(self) -> str:
@@ -82,7 +112,7 @@ class EndpointGenerator:
             from rag.llm.transport import Clock, ClockedClient
 
             said, clock = False, Clock(self._timeout_s)
-            with ClockedClient(self._base_url, clock) as client:
+            with ClockedClient(self._base_url, clock, self._gate) as client:
                 for response in self._llm(client).stream_chat(_chat(messages), max_tokens=max_tokens):
                     clock.reset()
                     if response.delta:
@@ -100,7 +130,7 @@ class EndpointGenerator:
         with self._our_errors():
             from rag.llm.transport import Clock, ClockedClient
 
-            with ClockedClient(self._base_url, Clock(self._timeout_s)) as client:
+            with ClockedClient(self._base_url, Clock(self._timeout_s), self._gate) as client:
                 told = self._llm(client, logprobs=True, top_logprobs=CHOICES).chat(_chat(messages), max_tokens=1)
             first = [(choice.token.strip(), choice.logprob) for choice in (told.logprobs or [[]])[0]]
             least = min(logprob for _, logprob in first)

@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
 from typing import Any
 
 import pytest
 
 from rag.errors import GenerationError, LlmNonsense, LlmTimeout, LlmUnavailable
 from rag.llm.endpoint import PRESETS, EndpointGenerator
-from rag.llm.transport import is_loopback
+from rag.llm.transport import is_loopback, retry_after
 from rag.schema import Message
 
 ASK = (Message("system", "只答一句"), Message("user", "厦门？"))
@@ -389,3 +394,72 @@ def test_presets_need_a_key_only_off_this_machine() -> None:
     assert set(PRESETS) == {"deepseek", "dashscope", "ollama", "vllm"}
     assert {name for name, preset in PRESETS.items() if preset.needs_key} == {"deepseek", "dashscope"}
     assert all(is_loopback(preset.base_url) is not preset.needs_key for preset in PRESETS.values())
+
+
+def busy(until: int, retry_after: str | None, then: Callable[[BaseHTTPRequestHandler], None]) -> Any:
+    """Refuse the first `until` requests as too many, then behave; with the time of each request."""
+    times: list[float] = []
+
+    def behave(handler: BaseHTTPRequestHandler) -> None:
+        times.append(time.monotonic())
+        if len(times) > until:
+            then(handler)
+            return
+        handler.send_response(429)
+        if retry_after is not None:
+            handler.send_header("Retry-After", retry_after)
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    return behave, times
+
+
+def test_a_patient_one_asks_again_when_the_endpoint_says_so_and_the_wait_is_not_counted(endpoint: Endpoint) -> None:
+    endpoint.behave, times = busy(2, "0.6", say("好"))
+    patient = EndpointGenerator(endpoint.url, "k", "m", timeout_s=1.0).patient(20.0)
+    assert list(patient.generate(ASK, max_tokens=50)) == ["好"]
+    assert [later - sooner >= 0.6 for sooner, later in pairwise(times)] == [True, True]
+
+
+def test_all_answers_of_a_patient_one_wait_together(endpoint: Endpoint) -> None:
+    endpoint.behave, times = busy(1, "1.5", say("好"))
+    patient = EndpointGenerator(endpoint.url, "k", "m", timeout_s=20.0).patient(20.0)
+    with ThreadPoolExecutor(3) as pool:
+        first = pool.submit(lambda: list(patient.generate(ASK, max_tokens=50)))
+        while not times:
+            time.sleep(0.01)
+        time.sleep(0.3)
+        others = [pool.submit(lambda: list(patient.generate(ASK, max_tokens=50))) for _ in range(2)]
+        assert [one.result() for one in (first, *others)] == [["好"]] * 3
+    assert all(later - times[0] >= 1.5 for later in times[1:])
+    assert len(times) == 4
+
+
+def test_where_no_time_is_named_the_wait_doubles(endpoint: Endpoint) -> None:
+    endpoint.behave, times = busy(2, None, say("好"))
+    assert list(EndpointGenerator(endpoint.url, "k", "m", 20.0).patient(20.0).generate(ASK, max_tokens=50)) == ["好"]
+    assert [later - sooner >= least for (sooner, later), least in zip(pairwise(times), (1, 2), strict=True)] == [
+        True
+    ] * 2
+
+
+def test_patience_ends_and_so_it_does_when_it_is_stopped(endpoint: Endpoint) -> None:
+    endpoint.behave, times = busy(99, "30", say("好"))
+    generator = EndpointGenerator(endpoint.url, "k", "m", 20.0, max_retries=0)
+    with pytest.raises(LlmUnavailable, match="请求太多"):
+        list(generator.patient(10.0).generate(ASK, max_tokens=50))
+    assert len(times) == 1
+    stop = threading.Event()
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(lambda: list(generator.patient(60.0, stop).generate(ASK, max_tokens=50)))
+        while len(times) < 2:
+            time.sleep(0.01)
+        stop.set()
+        with pytest.raises(LlmUnavailable, match="请求太多"):
+            waiting.result(timeout=20)
+
+
+def test_a_date_to_try_again_is_understood_and_nonsense_is_not() -> None:
+    soon = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
+    assert 20 < (retry_after(soon) or 0) <= 30
+    assert [retry_after(value) for value in ("2", "-1", "", "bald", "nan")] == [2.0, 0.0, None, None, None]
