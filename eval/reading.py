@@ -101,7 +101,9 @@ def answer_into(
     with TemporaryDirectory(prefix="weice-reading-", ignore_cleanup_errors=True) as folder:
         reader = _Reader(app, questions, Path(folder), use_llm=use_llm)
         settings = f"{reader.version} {app.words.fingerprint} {use_llm} {app.settings.model_dump_json()}"
-        return batch.answer_all(questions[:limit], target, reader.answer, settings=settings, progress=progress)
+        return batch.answer_all(
+            questions[:limit], target, reader.answer, folder=app.batches, settings=settings, progress=progress
+        )
 
 
 class _Reader:

@@ -15,7 +15,7 @@ import unicodedata
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -44,6 +44,10 @@ _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _BLOCK = 1 << 20
 _SEPARATORS = ",\t;"
+_SAMPLE = 20
+"""Rows that are looked at to find the header of a list."""
+_LONG = 10
+"""Characters from which a cell that asks is a question, and not the name of a column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +58,17 @@ class Sheet:
     name: str
     header: tuple[str, ...]
     _read: Callable[[], Iterator[Row]]
+    header_row: int = 0
+    """The row of the header as a spreadsheet counts, 0 where it is made up."""
+    _above: int = 1
+    """How many rows that are not empty stand above the first row of data."""
 
     def rows(self) -> Iterator[Row]:
         """Read the rows below the header from the file, without empty ones, each at least as long as the header.
 
         Raises `UsageError` on the way where the file is damaged.
         """
-        for number, cells in islice(self._read(), 1, None):
+        for number, cells in islice(self._read(), self._above, None):
             yield number, cells + ("",) * (len(self.header) - len(cells))
 
     def find(self, *names: str) -> int | None:
@@ -93,6 +101,35 @@ def open_sheet(path: Path, sheet: str | None = None) -> Sheet:
     Raises:
         UsageError: The file is missing, protected, damaged, empty or of another kind, or has no such sheet.
     """
+    table, first = _opened(path, sheet, 2)
+    if len(first) < 2:
+        raise _empty(table)
+    return table
+
+
+def open_list(path: Path, sheet: str | None = None) -> Sheet:
+    """Open a list as people write it: title rows above the header are passed over, a missing header is made up.
+
+    Raises `UsageError` as `open_sheet` does.
+    """
+    table, first = _opened(path, sheet, _SAMPLE)
+    titles = 0
+    while titles + 1 < len(first) and _is_title(first[titles][1], [cells for _, cells in first[titles + 1 :]]):
+        titles += 1
+    if not first:
+        raise _empty(table)
+    number, header = first[titles]
+    if _asks(header):
+        widest = max(len(cells) for _, cells in first[titles:])
+        made_up = tuple(f"第{n}列" for n in range(1, widest + 1)) if widest > 1 else ("问题",)
+        return replace(table, header=made_up, header_row=0, _above=titles)
+    if titles + 1 >= len(first):
+        raise _empty(table)
+    return replace(table, header=header, header_row=number, _above=titles + 1)
+
+
+def _opened(path: Path, sheet: str | None, rows: int) -> tuple[Sheet, list[Row]]:
+    """The table, its first row taken for the header, and its first rows that are not empty."""
     if not path.is_file():
         raise UsageError(f"找不到表格 {path}", "请检查路径")
     opened = _KINDS.get(path.suffix.lower())
@@ -100,14 +137,33 @@ def open_sheet(path: Path, sheet: str | None = None) -> Sheet:
         raise UsageError(f"不支持这种表格：{path.name}", "请用 Excel 或 WPS 打开，另存为 .xlsx（.csv、.txt 也可以）")
     try:
         name, read = opened(path, sheet)
-        first = list(islice(read(), 2))
+        first = list(islice(read(), rows))
     except OSError as error:
         raise UsageError(
             f"表格 {path} 读不了（{error.strerror or error}）", "请检查权限，或先关闭打开它的程序"
         ) from error
-    if len(first) < 2:
-        raise UsageError(f"表格 {path.name}（{name}）里没有内容", "请在第一行写列名、下面写内容，保存后再试")
-    return Sheet(path, name, first[0][1], read)
+    number, header = first[0] if first else (0, ())
+    return Sheet(path, name, header, read, number), first
+
+
+def _empty(table: Sheet) -> UsageError:
+    where = f"表格 {table.path.name}（{table.name}）"
+    return UsageError(f"{where}里没有内容", "请在第一行写列名、下面写内容，保存后再试")
+
+
+def _is_title(cells: Sequence[str], below: Iterable[Sequence[str]]) -> bool:
+    """Whether a row is a heading over the whole table: one cell, where rows below have several."""
+    filled = [cell for cell in cells if cell]
+    return (
+        len(filled) == 1 and _letters(filled[0]) not in _QUESTION_NAMES and any(sum(map(bool, r)) > 1 for r in below)
+    )
+
+
+def _asks(header: Sequence[str]) -> bool:
+    """Whether the row that should name the columns asks a question itself."""
+    if any(_letters(name) in _QUESTION_NAMES for name in header):
+        return False
+    return any(cell.endswith(("?", "？")) or (len(cell) >= _LONG and _ASKING.search(cell)) for cell in header)
 
 
 def guess_column(header: Sequence[str], sample_rows: Iterable[Sequence[str]]) -> int:
@@ -227,7 +283,7 @@ def _number(value: float, shape: str) -> str:
 
 def _open_csv(path: Path, sheet: str | None) -> tuple[str, Callable[[], Iterator[Row]]]:
     _refuse_sheet(path, sheet)
-    encoding = _encoding(path)
+    encoding = text_encoding(path)
     with path.open(encoding=encoding, newline="") as file:
         head = file.read(_BLOCK)
     separator = max(_SEPARATORS, key=lambda one: _width(head, one))
@@ -254,7 +310,7 @@ def _csv_rows(path: Path, encoding: str, separator: str) -> Iterator[Row]:
 
 def _open_text(path: Path, sheet: str | None) -> tuple[str, Callable[[], Iterator[Row]]]:
     _refuse_sheet(path, sheet)
-    return path.stem, partial(_text_rows, path, _encoding(path))
+    return path.stem, partial(_text_rows, path, text_encoding(path))
 
 
 def _text_rows(path: Path, encoding: str) -> Iterator[Row]:
@@ -270,8 +326,8 @@ def _refuse_sheet(path: Path, sheet: str | None) -> None:
         raise UsageError(f"{path.name} 不是工作簿，没有工作表“{sheet}”", "请去掉 --sheet")
 
 
-def _encoding(path: Path) -> str:
-    """The encoding of a text file, tried on the whole of it: nothing of what is read later is guessed."""
+def text_encoding(path: Path) -> str:
+    """Return the encoding of a text file, tried on the whole of it: nothing of what is read later is guessed."""
     with path.open("rb") as raw:
         encodings = ("utf-16",) if raw.read(2) in _UTF16 else ("utf-8-sig", "gb18030")
     for encoding in encodings:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import threading
 from collections.abc import Callable, Sequence
 from functools import cached_property
 from pathlib import Path
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from rag.answer.assistant import Assistant
     from rag.answer.judging import LeaningCheck
     from rag.answer.retrieval import HybridRetriever
-    from rag.batch import BatchReport
+    from rag.batch import Answering, BatchReport, Plan, Retry
     from rag.index.build import BuildReport, IndexStore
     from rag.index.version import IndexVersion
     from rag.llm.endpoint import EndpointGenerator, LocalGenerator
@@ -31,6 +32,17 @@ if TYPE_CHECKING:
     from rag.ports import Embedder, Reranker
 
 Progress = Callable[[str, int, int], None]
+
+_REMOTE_WORKERS = 4
+_BATCH_PATIENCE_S = 300.0
+"""How long a batch waits altogether for an endpoint that takes no more for now; who asks one question won't."""
+_SHAPING = {
+    *("embedding_model", "local_llm", "llm", "llm_base_url", "llm_model", "llm_writes", "llm_context"),
+    *("answer_tokens", "candidates", "passages", "dense", "sentences", "words", "dense_weight", "sentence_weight"),
+    *("boosts", "reranker", "ranker", "sentence_ranker", "evidence_tokens", "thresholds"),
+    *("answerable_from", "max_question_chars"),
+}
+"""The settings that shape answers: with others a batch's rows are asked anew."""
 
 
 class App:
@@ -257,18 +269,31 @@ class App:
         vectors = self.embedder.embed([one, other])
         return float(vectors[0] @ vectors[1])
 
-    def assistant(self, *, use_llm: bool = True, within: Callable[[Article], bool] | None = None) -> Assistant:
-        """An assistant over the live index, with or without an LLM, held to some articles where told."""
+    def assistant(
+        self,
+        *,
+        use_llm: bool = True,
+        within: Callable[[Article], bool] | None = None,
+        stop: threading.Event | None = None,
+    ) -> Assistant:
+        """An assistant over the live index, with or without an LLM, held to some articles where told.
+
+        One with `stop` has the patience of a batch.
+        """
         from rag.answer.assistant import Assistant, Thresholds
         from rag.answer.citing import Aligner
         from rag.answer.kinds import Kind as AnswerKind
         from rag.answer.ranking import SentenceRanker
         from rag.answer.reading import EvidenceReader
         from rag.answer.relevance import Relevance
+        from rag.llm.endpoint import EndpointGenerator
 
         s = self.settings
+        generator = self.generator if use_llm else None
         if use_llm:
             self.prepare()
+        if stop is not None and isinstance(generator, EndpointGenerator):
+            generator = generator.patient(_BATCH_PATIENCE_S, stop)
         limits = s.thresholds
         short = s.llm_writes == "short" or (s.llm_writes == "auto" and s.llm == "local")
         aligner = Aligner(
@@ -280,7 +305,7 @@ class App:
             EvidenceReader(ranker, aligner, budget=s.evidence_tokens),
             aligner,
             Relevance(self.words, self.embedder),
-            self.generator if use_llm else None,
+            generator,
             index_version=self.index.version,
             passages=s.passages,
             answer_tokens=s.answer_tokens,
@@ -297,17 +322,98 @@ class App:
         s = self.settings
         return LeaningCheck(self.generator, s.answerable_from) if s.llm == "local" and self.generator else None
 
-    def run_batch(
-        self, source: Path, target: Path, *, use_llm: bool = True, limit: int | None = None, progress: Progress
-    ) -> BatchReport:
-        """Answer a list of questions into a JSON lines file."""
-        from rag.batch import run_batch
+    @property
+    def batches(self) -> Path:
+        """The folder of the batches' journals."""
+        return self.settings.data_dir / "batches"
 
-        assistant = self.assistant(use_llm=use_llm)
-        shaping = {"llm", "llm_model", "local_llm", "llm_writes", "evidence_tokens", "passages"}
-        shaping |= {"dense_weight", "sentence_weight", "reranker", "ranker"}
-        settings = f"{self.index.version} {use_llm} {self.settings.model_dump_json(include=shaping)}"
-        return run_batch(source, target, assistant.answer, settings=settings, limit=limit, progress=progress)
+    def answering(
+        self, *, use_llm: bool = True, scenario: str | None = None, stop: threading.Event | None = None
+    ) -> Answering:
+        """How a batch's rows are answered: with or without an LLM, by `scenario` where a row names no other.
+
+        `stop` is the event that `Batch.run` is given, so that waiting for an endpoint ends with it.
+        """
+        from rag.batch.answering import fingerprint, with_assistant
+
+        assistant = self.assistant(use_llm=use_llm, stop=stop or threading.Event())
+        told = self.settings.model_dump(mode="json", include=_SHAPING)
+        shaping = {
+            "资料索引": self.index.version,
+            "大模型": (self.generator.model if use_llm and self.generator else "") or "不用",
+            "场景": scenario or "",
+            "提示词": fingerprint(),
+            "词典": self.words.fingerprint,
+            **{name: json.dumps(value, ensure_ascii=False) for name, value in told.items()},
+        }
+        return with_assistant(assistant, shaping, scenario)
+
+    def workers(self, wanted: int | None = None, *, use_llm: bool = True) -> int:
+        """How many rows are answered at once: a remote endpoint takes several, the local LLM one."""
+        from rag.llm.endpoint import EndpointGenerator
+        from rag.llm.transport import is_loopback
+
+        generator = self.generator if use_llm else None
+        if not isinstance(generator, EndpointGenerator):
+            return 1
+        return wanted or (1 if is_loopback(generator.base_url) else _REMOTE_WORKERS)
+
+    def run_batch(
+        self,
+        source: Path,
+        target: Path,
+        *,
+        use_llm: bool = True,
+        limit: int | None = None,
+        sheet: str | None = None,
+        column: str | None = None,
+        scenario: str | None = None,
+        workers: int | None = None,
+        retry: Retry | None = None,
+        progress: Progress,
+        say: Callable[[str], None] = lambda _: None,
+        stop: threading.Event | None = None,
+    ) -> BatchReport:
+        """Answer a list of questions into a file."""
+        from rag.batch import open_questions, run_batch
+
+        questions = open_questions(source, sheet=sheet, column=column)
+        say(questions.about)
+        at_once, stop = self.workers(workers, use_llm=use_llm), stop or threading.Event()
+        if workers and workers > at_once:
+            say("本机一次只答一条，--workers 只用于大模型接口")
+        return run_batch(
+            questions,
+            target,
+            self.answering(use_llm=use_llm, scenario=scenario, stop=stop),
+            folder=self.batches,
+            workers=at_once,
+            limit=limit,
+            retry=retry,
+            progress=progress,
+            say=say,
+            stop=stop,
+        )
+
+    def plan_batch(
+        self,
+        source: Path,
+        target: Path,
+        *,
+        use_llm: bool = True,
+        limit: int | None = None,
+        sheet: str | None = None,
+        column: str | None = None,
+        scenario: str | None = None,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> Plan:
+        """Tell what `run_batch` would do; nothing is asked or written."""
+        from rag.batch import open_questions, plan_batch
+
+        questions = open_questions(source, sheet=sheet, column=column)
+        say(questions.about)
+        answering = self.answering(use_llm=use_llm, scenario=scenario)
+        return plan_batch(questions, target, answering, folder=self.batches, limit=limit)
 
     def prepare(self) -> None:
         """Warm up what the first question would wait for, in the background; a failure shows with the question."""

@@ -19,11 +19,11 @@ from typer.exceptions import TyperException
 from rag.errors import UsageError, WeiceError
 from ui.cli_eval import evaluation
 from ui.cli_users import keys, users
-from ui.commands import Json, NoLlm, command, dumps, emit, group, need_file, opened
+from ui.commands import Json, NoLlm, choice, command, dumps, emit, group, need_file, opened
 
 if TYPE_CHECKING:
     from rag.answer.scenarios import Scenario
-    from rag.schema import Turn
+    from rag.schema import Answer, Turn
     from rag.wiring import App
 
 Build = Callable[[], "App"]
@@ -65,21 +65,31 @@ def ask(
         str | None,
         typer.Option("--scenario", metavar="名称", help="按场景作答，如 政策速览；weice scenarios 列出全部"),
     ] = None,
+    output: Annotated[
+        Path | None, typer.Option("-o", "--output", metavar="文件", help="另存为 .docx、.md 或 .txt")
+    ] = None,
 ) -> None:
-    """Answer one question, streamed, or as one JSON object."""
+    """Answer one question, streamed, or as one JSON object; with `-o` into a file too."""
+    from rag.export import check_form, exported
+    from rag.records import answer_record
+    from ui import terminal
+
     _need(question)
+    if output is not None:
+        check_form(output)
     turns = _read_history(history)
     chosen = _scenario(scenario)
     with opened(ctx) as app:
         assistant = app.assistant(use_llm=not no_llm)
+        answer: Answer | None
         if as_json:
-            from rag.records import answer_record
-
-            emit(answer_record(assistant.answer(question, turns, chosen)))
+            answer = assistant.answer(question, turns, chosen)
+            emit(answer_record(answer))
         else:
-            from ui import terminal
-
-            terminal.show_events(assistant.stream(question, turns, chosen))
+            answer = terminal.show_events(assistant.stream(question, turns, chosen))
+        if output is not None and answer is not None:
+            exported(output, [answer_record(answer)])
+            terminal.tell(f"已存为 {output}")
 
 
 @command(cli, "列出任务场景，作答时用 ask --scenario 选用。")
@@ -226,19 +236,48 @@ def models_list(ctx: typer.Context) -> None:
 @command(cli, "成批回答问题清单，可中断后接着做。")
 def batch(
     ctx: typer.Context,
-    source: Annotated[Path, typer.Argument(metavar="问题文件", help="一行一个问题的清单")],
-    target: Annotated[Path, typer.Option("-o", "--output", metavar="文件", help="结果文件")],
+    source: Annotated[Path, typer.Argument(metavar="问题文件", help=".xlsx、.csv、.txt（一行一个问题）或 .jsonl")],
+    target: Annotated[
+        Path, typer.Option("-o", "--output", metavar="文件", help="结果文件：.xlsx、.csv、.jsonl 或 .docx")
+    ],
+    sheet: Annotated[str | None, typer.Option("--sheet", metavar="名称", help="工作簿里的哪张表，默认第一张")] = None,
+    column: Annotated[
+        str | None, typer.Option("--column", metavar="列名", help="问题在哪一列（列名或字母），默认自己找")
+    ] = None,
+    scenario: Annotated[
+        str | None, typer.Option("--scenario", metavar="名称", help="按场景作答；“场景”列另写了的行除外")
+    ] = None,
     no_llm: NoLlm = False,
-    limit: Annotated[int | None, typer.Option("--limit", metavar="条数", min=1, help="最多回答几条")] = None,
+    limit: Annotated[int | None, typer.Option("--limit", metavar="条数", min=1, help="只回答前几条")] = None,
+    workers: Annotated[
+        int | None, typer.Option("--workers", metavar="个数", min=1, max=64, help="同时问大模型接口几条，默认 4")
+    ] = None,
+    retry: Annotated[
+        str | None,
+        typer.Option(
+            "--retry", metavar="哪些", help="重问：failed 失败的，另加 partial 部分回答、refused 未找到，或 all"
+        ),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", metavar="", help="只看会问什么，不提问也不写文件")] = False,
 ) -> None:
     """Answer a list of questions, skipping those already answered."""
     from ui import terminal
 
     need_file(source, "问题文件")
-    with opened(ctx) as app, terminal.progress_bars() as progress:
-        report = app.run_batch(source, target, use_llm=not no_llm, limit=limit, progress=progress)
-    counts = f"完成 {report.done}，失败 {report.failed}，已有 {report.skipped}"
-    print(f"共 {report.total} 条：{counts}。结果在 {target}")
+    chosen: Any = choice("--retry", retry, "failed", "partial", "refused", "all")
+    how: dict[str, Any] = {"use_llm": not no_llm, "limit": limit, "sheet": sheet, "column": column}
+    how |= {"scenario": scenario, "say": terminal.tell}
+    with opened(ctx) as app:
+        if dry_run:
+            terminal.show_plan(app.plan_batch(source, target, **how))
+            return
+        try:
+            with terminal.progress_bars() as progress:
+                report = app.run_batch(source, target, workers=workers, retry=chosen, progress=progress, **how)
+        except KeyboardInterrupt:
+            terminal.tell("已答的都已存好，再运行同一命令就从断处继续")
+            raise
+    terminal.show_batch(report)
     if report.failed:
         raise typer.Exit(1)
 

@@ -5,11 +5,12 @@ Plain text only; the page escapes it, the terminal prints it.
 
 from __future__ import annotations
 
-from rag.schema import Article, Citation, Mode, Support, Verdict
+from rag.export import MODES, VERDICTS
+from rag.schema import Article, Citation, Support
 
-VERDICTS = {Verdict.ANSWERED: "已回答", Verdict.PARTIAL: "部分回答", Verdict.REFUSED: "资料中未找到"}
+__all__ = ["MODES", "STRENGTHS", "SUPPORTS", "VERDICTS", "citation_place", "place", "strength"]
+
 SUPPORTS = {Support.FULL: "", Support.PARTIAL: "依据不全", Support.NONE: "无依据"}
-MODES = {Mode.LLM: "大模型作答", Mode.EXTRACTIVE: "原文摘录"}
 
 STRENGTHS = ((0.85, "强"), (0.6, "中"), (0.0, "弱"))
 """Least score, as a share of the best passage of the same search, and what such a passage is called."""

@@ -5,12 +5,21 @@ Progress and drafts go to stderr, results to stdout, so that a redirected result
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.text import Text
 
 from rag.answer.events import Event, EvidenceFound, Finished, Stage, Token
@@ -18,6 +27,7 @@ from rag.schema import Answer, Article, Evidence, Support, Verdict
 from ui.labels import MODES, SUPPORTS, VERDICTS, citation_place, place, strength
 
 if TYPE_CHECKING:
+    from rag.batch import BatchReport, Plan
     from rag.index.build import BuildReport, FileReport
     from rag.models import ModelInfo
 
@@ -34,8 +44,11 @@ def console(*, stderr: bool = False) -> Console:
 def progress_bars() -> Iterator[ProgressLine]:
     """A bar for each step (the first word of what is done) on stderr; a line each where that is a file."""
     err = console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(30), TextColumn("{task.percentage:>3.0f}%"))
-    with Progress(*columns, TimeElapsedColumn(), console=err, disable=not err.is_terminal) as bars:
+    columns = (
+        *(TextColumn("{task.description}"), BarColumn(30), MofNCompleteColumn(), TextColumn("用时")),
+        *(TimeElapsedColumn(), TextColumn("剩余"), TimeRemainingColumn()),
+    )
+    with Progress(*columns, console=err, disable=not err.is_terminal, speed_estimate_period=600) as bars:
         tasks: dict[str, TaskID] = {}
 
         def advance(what: str, done: int, total: int) -> None:
@@ -49,10 +62,37 @@ def progress_bars() -> Iterator[ProgressLine]:
         yield advance
 
 
-def show_events(events: Iterable[Event]) -> None:
-    """Print a question's way as it happens: evidence titles, the draft, then the checked answer."""
+def tell(line: str) -> None:
+    """Say something on stderr, above the bars where there are any."""
+    print(line, file=sys.stderr)
+
+
+def show_batch(report: BatchReport) -> None:
+    """Print what a batch has done."""
+    counts = f"完成 {report.done}，失败 {report.failed}，已有 {report.skipped}"
+    same = f"（其中 {report.same} 条与别的问题意思相同，合用一个回答）" if report.same else ""
+    print(f"共 {report.total} 条：{counts}。{same}结果在 {report.target}")
+    if report.failed:
+        print("失败的原因写在结果里；再运行同一命令只重问失败的。")
+    if report.fallback:
+        print(f"{report.fallback} 条因大模型没有作答而摘录了原文；恢复后加 --retry failed 重问这些。")
+
+
+def show_plan(plan: Plan) -> None:
+    """Print what a batch would do."""
+    print(
+        f"共 {plan.total} 条，意思不同的 {plan.distinct} 条：已答 {plan.answered}，"
+        f"要问 {plan.distinct - plan.answered}。"
+    )
+    for question in plan.first:
+        print(f"  {question}")
+    print("这是试运行，没有提问，也没有写文件。")
+
+
+def show_events(events: Iterable[Event]) -> Answer | None:
+    """Print a question's way as it happens: evidence titles, the draft, then the checked answer; return that."""
     out, err = console(), console(stderr=True)
-    drafting = False
+    drafting, told = False, None
     for event in events:
         match event:
             case Stage(name) if err.is_terminal and not drafting:
@@ -68,8 +108,10 @@ def show_events(events: Iterable[Event]) -> None:
                 if drafting:
                     err.print()
                 show_answer(out, answer)
+                told = answer
             case _:
                 pass
+    return told
 
 
 def _show_titles(err: Console, evidence: tuple[Evidence, ...]) -> None:

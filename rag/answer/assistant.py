@@ -20,7 +20,7 @@ from rag.answer.forms import NOT_HELD, Numbered, asked_of, table, timeline
 from rag.answer.judging import Answerability, Trusting
 from rag.answer.kinds import Kind
 from rag.answer.question import as_told, leans, normalise, parts, standalone
-from rag.answer.quoting import quote
+from rag.answer.quoting import LLM_FAILED, quote
 from rag.answer.reading import EvidenceReader, Reading
 from rag.answer.relevance import Relevance, one_side_is_told
 from rag.answer.retrieval import interleave
@@ -157,18 +157,23 @@ class Assistant:
         raise AssertionError("a stream ends with Finished")
 
     def stream(
-        self, question: str, history: Sequence[Turn] = (), scenario: Scenario | None = None
+        self,
+        question: str,
+        history: Sequence[Turn] = (),
+        scenario: Scenario | None = None,
+        asking: Sequence[Part] | None = None,
     ) -> Iterator[Event]:
         """Yield what happens while `question` is answered; the last event is `Finished`.
 
-        Without a `scenario` the question's wording decides what is read and how the answer is asked for.
+        Without a `scenario` the question's wording decides what is read and how the answer is asked for. `asking` is
+        what `parts` has returned for the same, where that was done ahead.
         """
         clock = _Clock()
         yield Stage("理解问题")
         asked = normalise(question, self._max_question_chars)
         alone = standalone(asked, history)
         yield Stage("检索")
-        asking = self.parts(asked, history, scenario)
+        asking = self.parts(asked, history, scenario) if asking is None else asking
         evidence = interleave([part.evidence for part in asking], self._passages)
         clock.mark("retrieve_s")
         yield EvidenceFound(evidence)
@@ -185,7 +190,7 @@ class Assistant:
                 of_part = yield from self._told(part, self._generator, clock)
                 told.append(of_part)
         except GenerationError as error:
-            reason = f"大模型没有作答（{error}），以下为原文摘录"
+            reason = f"{LLM_FAILED}（{error}），以下为原文摘录"
             yield Finished(self._quoted(draft, asking, clock, reason))
             return
         yield Finished(self._judged(replace(draft, model=self._generator.model), told, clock))
@@ -282,6 +287,13 @@ class Assistant:
             if _STUCK.search("".join(pieces[-STUCK_PIECES:])):
                 break
         return "".join(pieces)
+
+    def prompt(self, asking: Sequence[Part]) -> str:
+        """Return what the LLM will read to answer, empty where it writes nothing: for grouping like prompts."""
+        if self._generator is None or all(self._is_hopeless(part) for part in asking):
+            return ""
+        written = (part for part in asking if not self._is_hopeless(part) and not self._is_quoted(part))
+        return "".join(message.content for part in written for message in self.messages(part))
 
     def messages(self, part: Part) -> tuple[Message, ...]:
         """Return the prompt: what never changes, the evidence, and only then the question."""

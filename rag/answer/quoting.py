@@ -13,6 +13,9 @@ from rag.answer.reading import Reading
 from rag.corpus.places import places
 from rag.schema import Support
 
+LLM_FAILED = "大模型没有作答"
+"""How the reason of an answer begins that is quoted because the LLM failed."""
+
 
 def quote(reading: Reading, *, essential: bool = False) -> list[Aligned]:
     """Return the sentences that the reading selected, in the order of the text, or only the essential ones."""

@@ -226,7 +226,7 @@ def test_a_wrong_file_is_told_by_line_and_field(tmp_path: Path, lines: Sequence[
 # --- journalled ------------------------------------------------------------
 
 
-class Interrupted(Exception):
+class Interrupted(BaseException):
     """Ends a run in its midst."""
 
 

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 from rag.answer.events import Event, EvidenceFound, Finished, Stage, Token
 from rag.answer.scenarios import Scenario
-from rag.batch import BatchReport
-from rag.errors import IndexMissing, ModelError, WeiceError
+from rag.batch import BatchReport, Plan
+from rag.errors import IndexMissing, ModelError
 from rag.index.build import BuildReport, FileReport
 from rag.models import ModelInfo, Problem
 from rag.schema import (
@@ -183,6 +184,8 @@ class StandIn:
         self.past: dict[str, tuple[Article, ...]] = {}
         self.live = Index()
         self.closed = 0
+        self.how: dict[str, Any] = {}
+        """What the last batch was asked for with."""
         self.prepared = 0
         self.report = BuildReport(
             version="v2",
@@ -240,18 +243,16 @@ class StandIn:
         self.within.append(within)
         return Assistant(use_llm=use_llm, delay_s=self.delay_s, asked=self.asked, chosen=self.chosen)
 
-    def run_batch(
-        self,
-        source: Path,
-        target: Path,
-        *,
-        use_llm: bool,
-        limit: int | None,
-        progress: Callable[[str, int, int], None],
-    ) -> BatchReport:
-        if source.suffix == ".bad":
-            raise WeiceError("还不支持这种文件")
+    def run_batch(self, source: Path, target: Path, **how: Any) -> BatchReport:
+        if self.error is not None:
+            raise self.error
+        self.how = how
+        how["say"]("问题在这一列")
+        how["progress"]("作答", 3, 3)
         return BatchReport(total=3, done=1, failed=1, skipped=1, target=target)
+
+    def plan_batch(self, source: Path, target: Path, **how: object) -> Plan:
+        return Plan(total=3, distinct=2, answered=1, first=("甲？",))
 
     def prepare(self) -> None:
         self.prepared += 1

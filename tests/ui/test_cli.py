@@ -63,6 +63,23 @@ def test_ask_json_prints_one_json_object_and_nothing_else(run: Run):
     assert record["verdict"] == "answered"
 
 
+@pytest.mark.parametrize(("name", "start"), [("答.docx", b"PK"), ("答.md", b"## "), ("答.TXT", "问：".encode())])
+def test_ask_saves_the_answer_in_a_file_too(run: Run, tmp_path: Path, name: str, start: bytes):
+    code, out, err = run("ask", QUESTION, "-o", str(tmp_path / name))
+    assert (code, "出处：" in out) == (0, True)
+    assert err.endswith(f"已存为 {tmp_path / name}\n")
+    assert (tmp_path / name).read_bytes().startswith(start)
+
+
+@pytest.mark.parametrize(("name", "said"), [("答.pdf", "可用：.docx .md .txt"), ("没有/答.md", "文件夹不存在")])
+def test_a_file_that_can_not_be_is_wrong_usage_before_anything_is_asked(
+    run: Run, app: StandIn, tmp_path: Path, name: str, said: str
+):
+    code, _, err = run("ask", QUESTION, "-o", str(tmp_path / name))
+    assert (code, app.asked) == (2, [])
+    assert said in err
+
+
 def test_ask_without_llm_says_that_it_quotes(run: Run):
     assert json.loads(run("ask", "--json", "--no-llm", QUESTION)[1])["mode"] == "extractive"
     assert "原文摘录" in run("ask", "--no-llm", QUESTION)[1]
@@ -186,13 +203,36 @@ def test_models_are_pulled_verified_and_listed(run: Run, app: StandIn):
     assert run("models", "verify")[1] == "模型文件完好。\n"
 
 
-def test_batch_reports_what_was_done_and_fails_where_a_question_failed(run: Run, tmp_path: Path):
+def test_batch_reports_what_was_done_and_fails_where_a_question_failed(run: Run, app: StandIn, tmp_path: Path):
     source = tmp_path / "in.jsonl"
     source.write_text("{}", encoding="utf-8")
-    code, out, _ = run("batch", str(source), "-o", str(tmp_path / "out.jsonl"))
+    code, out, err = run(
+        "batch", str(source), "-o", str(tmp_path / "out.jsonl"), "--retry", "partial", "--workers", "3"
+    )
     assert code == 1
     assert out.startswith("共 3 条：完成 1，失败 1，已有 1。")
+    assert "再运行同一命令只重问失败的" in out
+    assert "问题在这一列" in err
+    assert app.how | {"retry": "partial", "workers": 3, "use_llm": True, "scenario": None} == app.how
     assert run("batch", "/没有.jsonl", "-o", "x")[0] == 2
+
+
+def test_a_trial_batch_tells_what_would_be_asked_and_asks_nothing(run: Run, app: StandIn, tmp_path: Path):
+    source = tmp_path / "in.jsonl"
+    source.write_text("{}", encoding="utf-8")
+    code, out, _ = run("batch", str(source), "-o", str(tmp_path / "out.jsonl"), "--dry-run")
+    assert (code, app.how) == (0, {})
+    assert out.startswith("共 3 条，意思不同的 2 条：已答 1，要问 1。\n  甲？\n")
+    assert run("batch", str(source), "-o", "x.csv", "--retry", "没答的")[0] == 2
+
+
+def test_an_interrupted_batch_says_how_to_go_on(run: Run, app: StandIn, tmp_path: Path):
+    source = tmp_path / "in.jsonl"
+    source.write_text("{}", encoding="utf-8")
+    app.error = KeyboardInterrupt()
+    code, _, err = run("batch", str(source), "-o", str(tmp_path / "out.jsonl"))
+    assert code == 130
+    assert "已答的都已存好，再运行同一命令就从断处继续" in err
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,54 @@
+"""Answers rows with the program's assistant: evidence ahead, the scenario of each row, and a stop in mid-answer."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Mapping
+from contextlib import closing
+from functools import cache
+from typing import TYPE_CHECKING
+
+import prompts
+from rag.answer.events import Finished
+from rag.answer.scenarios import Scenario, scenario
+from rag.batch.engine import Answering, Prepared, Stopped
+from rag.batch.questions import Question
+from rag.schema import Answer
+
+if TYPE_CHECKING:
+    from rag.answer.assistant import Assistant
+
+
+def with_assistant(assistant: Assistant, settings: Mapping[str, str], default: str | None = None) -> Answering:
+    """Answer with `assistant`; a row without a scenario is answered by the `default` one, where there is one.
+
+    Raises `UsageError` where there is no such scenario.
+    """
+    known = cache(scenario)
+    if default is not None:
+        known(default)
+
+    def prepare(row: Question, stop: threading.Event) -> Prepared:
+        wanted = row.scenario or default
+        chosen: Scenario | None = known(wanted) if wanted else None
+        asking = assistant.parts(row.question, row.history, chosen)
+
+        def answer() -> Answer:
+            with closing(assistant.stream(row.question, row.history, chosen, asking)) as events:  # type: ignore[type-var]  # a generator
+                for event in events:
+                    if isinstance(event, Finished):
+                        return event.answer
+                    if stop.is_set():
+                        raise Stopped("批量任务已停止")
+            raise AssertionError("a stream ends with Finished")
+
+        return Prepared(assistant.prompt(asking), answer)
+
+    return Answering(prepare, settings)
+
+
+def fingerprint() -> str:
+    """Return what changes with every word of the prompts and the scenarios."""
+    texts = [path.read_bytes() for path in sorted(prompts.SCENARIOS.parent.rglob("*.md"))]
+    return hashlib.sha256(b"\0".join(texts)).hexdigest()[:12]
