@@ -130,6 +130,7 @@ class _Footnotes:
         text = document.styles.add_style("footnote text", WD_STYLE_TYPE.PARAGRAPH, builtin=True)
         mark = document.styles.add_style("footnote reference", WD_STYLE_TYPE.CHARACTER, builtin=True)
         _font(text, _BODY, 10.5)
+        _spaced(text, 14, 0)
         mark.font.superscript = True
         self._text_style, self._mark_style = text.style_id, mark.style_id
         self._numbers = count(1)

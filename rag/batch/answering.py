@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import threading
+import time
 from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
@@ -14,7 +16,7 @@ from rag.answer.events import Finished
 from rag.answer.scenarios import Scenario, scenario
 from rag.batch.engine import Answering, Prepared, Stopped
 from rag.batch.questions import Question
-from rag.schema import Answer
+from rag.schema import Answer, Timings
 
 if TYPE_CHECKING:
     from rag.answer.assistant import Assistant
@@ -32,13 +34,15 @@ def with_assistant(assistant: Assistant, settings: Mapping[str, str], default: s
     def prepare(row: Question, stop: threading.Event) -> Prepared:
         wanted = row.scenario or default
         chosen: Scenario | None = known(wanted) if wanted else None
+        started = time.monotonic()
         asking = assistant.parts(row.question, row.history, chosen)
+        ahead_s = time.monotonic() - started
 
         def answer() -> Answer:
             with closing(assistant.stream(row.question, row.history, chosen, asking)) as events:  # type: ignore[type-var]  # a generator
                 for event in events:
                     if isinstance(event, Finished):
-                        return event.answer
+                        return replace(event.answer, timings=_later(event.answer.timings, ahead_s))
                     if stop.is_set():
                         raise Stopped("批量任务已停止")
             raise AssertionError("a stream ends with Finished")
@@ -46,6 +50,12 @@ def with_assistant(assistant: Assistant, settings: Mapping[str, str], default: s
         return Prepared(assistant.prompt(asking), answer)
 
     return Answering(prepare, settings)
+
+
+def _later(timings: Timings, ahead_s: float) -> Timings:
+    """The timings with the seconds that were spent on the row before."""
+    first_token_s = timings.first_token_s and timings.first_token_s + ahead_s
+    return Timings(timings.retrieve_s + ahead_s, first_token_s, timings.total_s + ahead_s)
 
 
 def fingerprint() -> str:

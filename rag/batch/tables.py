@@ -7,7 +7,9 @@ Nothing that came from a list or a document is left to be read as a formula.
 from __future__ import annotations
 
 import csv
+import math
 import re
+import unicodedata
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from copy import copy
@@ -59,6 +61,8 @@ LINKED = 6
 _LINKS = 60_000
 """Excel takes 65,530 links a sheet, and calls a workbook with more broken."""
 _LONGEST = 32_767
+_LINE_PT, _HIGHEST_PT = 15.0, 405.0
+_QUESTION_WIDTH = 36
 _CUT = "……（单元格放不下，全文请用 .jsonl）"
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _NUMBER = re.compile(r"[-+]?[\d.,]+%?")
@@ -135,6 +139,7 @@ def _harmless(cell: Cell) -> Cell:
 def write_workbook(path: Path, table: Joined, citations: int) -> None:
     """Write a new workbook a row at a time: the table, and the quoted sentences on a second sheet."""
     from openpyxl import Workbook
+    from openpyxl.worksheet.properties import PageSetupProperties
 
     book = Workbook(write_only=True)
     page, beside = book.create_sheet("问答"), book.create_sheet(QUOTE_SHEET)
@@ -142,6 +147,10 @@ def write_workbook(path: Path, table: Joined, citations: int) -> None:
     widths = [_first_width(name) for name in table.header] + [width for _, width in added]
     _laid_out(page, widths)
     _laid_out(beside, [width for _, width in _QUOTE_COLUMNS])
+    for sheet_page in (page, beside):
+        sheet_page.page_setup.orientation = "landscape"
+        sheet_page.page_setup.fitToHeight = 0
+        sheet_page.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
     style = _Style()
     page.append([style.header(page, name) for name in (*table.header, *(title for title, _ in added))])
     beside.append([style.header(beside, title) for title, _ in _QUOTE_COLUMNS])
@@ -150,9 +159,26 @@ def write_workbook(path: Path, table: Joined, citations: int) -> None:
         own = [style.cell(page, cell) for cell in cells] + [None] * (len(table.header) - len(cells))
         first = sheet.last + 1
         for quoted in sheet.rows(beside, at, record):
+            beside.row_dimensions[sheet.last].height = _height(quoted, [width for _, width in _QUOTE_COLUMNS])
             beside.append(quoted)
-        page.append([*own, *(_told(style, page, record, citations, sheet, first) if record else ())])
+        told = _told(style, page, record, citations, sheet, first) if record else []
+        page.row_dimensions[at].height = _height([*own, *told], widths)
+        page.append([*own, *told])
     book.save(path)
+
+
+def _height(cells: Sequence[Any], widths: Sequence[float]) -> float:
+    """The height of a row in points that shows all of its wrapped text, as far as a row can."""
+    lines = 1
+    for cell, width in zip(cells, widths, strict=False):
+        text = cell.value if cell is not None and isinstance(cell.value, str) else ""
+        lines = max(lines, sum(math.ceil(max(1, _width(line)) / max(1.0, width - 1)) for line in text.split("\n")))
+    return min(_HIGHEST_PT, lines * _LINE_PT + 3)
+
+
+def _width(text: str) -> int:
+    """The width of a text in characters of a spreadsheet: a Chinese one takes two."""
+    return sum(2 if unicodedata.east_asian_width(char) in "WFA" else 1 for char in text)
 
 
 def _first_width(name: str) -> int:
@@ -302,8 +328,10 @@ def write_into(
         style.filled(beside.cell(1, at), name).font = copy(style.header(beside, name).font)
     quoted = _QuoteSheet(title, page.title, style)
     places = _places(page, top, [name for name, _ in _titles(citations)])
+    _split_widths(page, max(places))
     if shift or sheet.header_row:
         _headed(style, page, page.cell(top, source.column + 1), places, citations)
+    width, wide = _question_width(page, source.column + 1)
     for number, _, record in _with_answers(rows, source):
         if record is None:
             continue
@@ -314,12 +342,45 @@ def write_into(
         first = quoted.last + 1
         for cells in quoted.rows(beside, at, record):
             _moved(cells, beside, quoted.last)
-        for cell, column in zip(_told(style, page, record, citations, quoted, first), places, strict=False):
+        told = _told(style, page, record, citations, quoted, first)
+        for cell, column in zip(told, places, strict=False):
             _placed(cell, page.cell(at, column), asked)
-        page.row_dimensions[at].height = None  # a fixed height would hide what wraps
+        if wide:
+            asked.alignment = copy(told[0].alignment)
+        needed = _height([asked, *told], [width, *(width for _, width in _titles(citations))])
+        page.row_dimensions[at].height = max(needed, page.row_dimensions[at].height or 0)
     _neutralised(style, page, source.column + 1)
     book.save(path)
     book.close()
+
+
+def _split_widths(page: Any, last: int) -> None:
+    """Give every column up to `last` a width of its own, where one is told of several: WPS tells it of all."""
+    from openpyxl.utils import get_column_letter
+    from openpyxl.worksheet.dimensions import ColumnDimension
+
+    for whole in list(page.column_dimensions.values()):
+        if not whole.min or whole.max <= whole.min:
+            continue
+        del page.column_dimensions[whole.index]
+        singles = [(n, n) for n in range(whole.min, min(whole.max, last) + 1)]
+        rest = [(max(whole.min, last + 1), whole.max)] if whole.max > last else []
+        for first, end in (*singles, *rest):
+            letter = get_column_letter(first)
+            one = ColumnDimension(page, letter, width=whole.width, hidden=whole.hidden, min=first, max=end)
+            one._style = copy(whole._style)
+            page.column_dimensions[letter] = one
+
+
+def _question_width(page: Any, column: int) -> tuple[float, bool]:
+    """The width of the questions' column, made readable where nobody has set one, and whether it was."""
+    from openpyxl.utils import get_column_letter
+
+    letter = get_column_letter(column)
+    if letter in page.column_dimensions:
+        return float(page.column_dimensions[letter].width), False
+    page.column_dimensions[letter].width = _QUESTION_WIDTH
+    return _QUESTION_WIDTH, True
 
 
 def _made_room(page: Any) -> int:
@@ -364,6 +425,8 @@ def _headed(style: _Style, page: Any, model: Any, places: Sequence[int], citatio
         if model.value is None:
             cell.font = copy(style.header(page, title).font)
         page.column_dimensions[get_column_letter(column)].width = width
+    if page.row_dimensions[model.row].height is None:
+        page.row_dimensions[model.row].height = 2 * _LINE_PT + 3
 
 
 def _placed(made: Any, cell: Any, model: Any) -> None:
@@ -383,6 +446,7 @@ def _moved(cells: Sequence[Any], page: Any, row: int) -> None:
     for column, made in enumerate(cells, 1):
         place = page.cell(row, column)
         _placed(made, place, made)
+    page.row_dimensions[row].height = _height(cells, [width for _, width in _QUOTE_COLUMNS])
 
 
 def _neutralised(style: _Style, page: Any, column: int) -> None:

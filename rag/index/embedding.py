@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -31,6 +32,7 @@ class OpenVinoEmbedder:
         """Take the converted model in `folder`; `name` identifies model and weights."""
         self._folder = folder
         self._name = name
+        self._one_at_a_time = threading.Lock()
 
     @property
     def name(self) -> str:
@@ -78,6 +80,7 @@ class OpenVinoEmbedder:
         encoded = self._tokenizer.encode_batch(texts)
         ids = np.array([e.ids for e in encoded], np.int64)
         mask = np.array([e.attention_mask for e in encoded], np.int64)
-        result: Vector = self._model({"input_ids": ids, "attention_mask": mask})[0]
+        with self._one_at_a_time:  # a compiled model has one request, and takes every core for it
+            result: Vector = self._model({"input_ids": ids, "attention_mask": mask})[0].copy()
         length = np.linalg.norm(result, axis=1, keepdims=True)
         return np.asarray(result / np.maximum(length, 1e-12), np.float32)
