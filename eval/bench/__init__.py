@@ -1,0 +1,1 @@
+"""Benchmarks: how fast the program is, in one run, on this machine."""
