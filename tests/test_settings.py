@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from rag import settings
+from rag import settings, wiring
 from rag.errors import SettingsError
 
 
@@ -49,3 +49,7 @@ def test_a_settings_file_that_is_named_but_missing_is_told(monkeypatch: pytest.M
     monkeypatch.setenv("WEICE_CONFIG", str(tmp_path / "no.toml"))
     with pytest.raises(SettingsError, match="找不到设置文件"):
         settings.load()
+
+
+def test_what_shapes_answers_are_settings_that_there_are() -> None:
+    assert settings.Settings.model_fields.keys() >= wiring._SHAPING
