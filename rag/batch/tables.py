@@ -347,6 +347,7 @@ def write_into(
             _placed(cell, page.cell(at, column), asked)
         if wide:
             asked.alignment = copy(told[0].alignment)
+        _at_the_top(page[at])
         needed = _height([asked, *told], [width, *(width for _, width in _titles(citations))])
         page.row_dimensions[at].height = max(needed, page.row_dimensions[at].height or 0)
     _neutralised(style, page, source.column + 1)
@@ -440,6 +441,15 @@ def _placed(made: Any, cell: Any, model: Any) -> None:
     if made.hyperlink is not None:
         cell.hyperlink = made.hyperlink
         cell.font = copy(made.font)
+
+
+def _at_the_top(cells: Iterable[Any]) -> None:
+    """Let the cells of a row that has become high begin where the answer begins, unless someone wanted otherwise."""
+    for cell in cells:
+        if cell.alignment.vertical is None:
+            alignment = copy(cell.alignment)
+            alignment.vertical = "top"
+            cell.alignment = alignment
 
 
 def _moved(cells: Sequence[Any], page: Any, row: int) -> None:

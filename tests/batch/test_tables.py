@@ -165,6 +165,7 @@ def test_the_workbook_is_kept_with_the_answers_beside_the_questions(tmp_path: Pa
     assert (page["E2"].alignment.wrap_text, page["H2"].number_format) == (True, "0%")
     assert page.column_dimensions["E"].width == 64
     assert page.row_dimensions[2].height == 33  # two lines of reference, though it was 15
+    assert (page["A2"].alignment.vertical, page["A2"].alignment.wrap_text) == ("top", None)
     assert page.data_validations.dataValidation[0].sqref
     assert kept["说明"]["A1"].value == "别动我"
 
