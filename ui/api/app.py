@@ -12,18 +12,20 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import APIRouter, Depends, FastAPI, Query, Request, Response
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Depends, FastAPI, Path, Query, Request, Response
+from fastapi.responses import JSONResponse, StreamingResponse
 from fastapi.security import HTTPBearer
 from fastapi_offline import FastAPIOffline
 from pydantic import BaseModel, ConfigDict, Field
 from sse_starlette import EventSourceResponse
 
+from rag import batch
 from rag.answer.events import Event, EvidenceFound, Finished
 from rag.errors import WeiceError
 from rag.records import Record, answer_record, evidence_record
 from rag.schema import Turn
 from ui.api import errors, library, openai
+from ui.api.batches import Batches
 from ui.api.guard import BodyLimit, Gate, Guarded, Limits
 from ui.api.metrics import Measured, Metrics
 from ui.api.running import Answers, Asked, ClientGone, while_there
@@ -49,6 +51,7 @@ class Parts:
     store: Store
     gate: Gate
     answers: Answers
+    batches: Batches
     metrics: Metrics
     started: int
 
@@ -90,6 +93,39 @@ class AskRequest(BaseModel):
     def turns(self) -> tuple[Turn, ...]:
         """The earlier exchanges as the assistant takes them."""
         return tuple(Turn(turn.user, turn.assistant) for turn in self.history)
+
+
+class BatchQuestion(BaseModel):
+    """One row of a batch."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    question: Question
+    id: Annotated[str | None, Field(max_length=200, description="原样放进回答；不写就是序号")] = None
+    history: Annotated[list[PastTurn], Field(max_length=100, description="上文，由先到后")] = []
+    scenario: Annotated[str | None, Field(max_length=100, description="任务场景的名称")] = None
+
+
+class BatchRequest(BaseModel):
+    """A list of questions."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    questions: Annotated[list[BatchQuestion], Field(min_length=1, max_length=10_000)]
+    scenario: Annotated[str | None, Field(max_length=100, description="没有写场景的题用它")] = None
+    no_llm: Annotated[bool, Field(description="不用大模型，直接摘录原文")] = False
+
+    def rows(self) -> list[batch.Question]:
+        """The questions as the engine takes them."""
+        return [
+            batch.Question(
+                str(number) if one.id is None else one.id,
+                one.question,
+                tuple(Turn(turn.user, turn.assistant) for turn in one.history),
+                one.scenario,
+            )
+            for number, one in enumerate(self.questions, start=1)
+        ]
 
 
 _BEARER = HTTPBearer(auto_error=False, description="weice key create 得到的密钥；本机使用且没有要求登录时可以不给")
@@ -181,6 +217,62 @@ def search(body: SearchRequest, request: Request, user: Reader) -> Record:
     found = parts.app.search(body.question, body.turns(), body.k)
     parts.store.audit.note(user.name, "api", "search", body.question)
     return {"retrieved": [evidence_record(item) for item in found]}
+
+
+_NO_BATCH: dict[int | str, Record] = {404: {"description": "没有这个批量任务", **_ERROR}}
+_STILL: dict[int | str, Record] = {409: {"description": "还在进行", **_ERROR}}
+BatchId = Annotated[str, Path(max_length=64)]
+
+
+@keyed.post("/api/batch", summary="新建批量任务", status_code=202, tags=["批量"])
+def create_batch(body: BatchRequest, request: Request, user: Reader) -> Record:
+    """Take a list of questions and begin to answer it in the background; rows that mean the same are asked once."""
+    return _parts(request).batches.create(user, body.rows(), body.scenario, no_llm=body.no_llm)
+
+
+@keyed.get("/api/batch", summary="我的批量任务", tags=["批量"])
+def list_batches(request: Request, user: Reader) -> Record:
+    """List one's own batches, the latest first."""
+    return {"batches": _parts(request).batches.list(user)}
+
+
+@keyed.get("/api/batch/{id}", summary="批量任务的进度", tags=["批量"], responses=_NO_BATCH)
+def batch_status(request: Request, user: Reader, id: BatchId) -> Record:  # noqa: A002
+    """Tell how far a batch is: `state` is waiting, running, stopped or done."""
+    return _parts(request).batches.status(user, id)
+
+
+@keyed.get(
+    "/api/batch/{id}/result",
+    summary="批量任务的回答",
+    tags=["批量"],
+    response_class=StreamingResponse,
+    responses={**_NO_BATCH, 200: {"content": {"application/x-ndjson": {}}, "description": "一行一条回答记录"}},
+)
+def batch_result(request: Request, user: Reader, id: BatchId) -> StreamingResponse:  # noqa: A002
+    """Give the answers so far, a line each, as `weice batch -o out.jsonl` writes them."""
+    records = _parts(request).batches.results(user, id)
+    lines = (json.dumps(record, ensure_ascii=False) + "\n" for record in records)
+    return StreamingResponse(lines, media_type="application/x-ndjson")
+
+
+@keyed.post("/api/batch/{id}/cancel", summary="停止批量任务", tags=["批量"], responses=_NO_BATCH)
+def cancel_batch(request: Request, user: Reader, id: BatchId) -> Record:  # noqa: A002
+    """Stop a batch; what is answered stays."""
+    return _parts(request).batches.cancel(user, id)
+
+
+@keyed.post("/api/batch/{id}/resume", summary="接着做批量任务", tags=["批量"], responses=_NO_BATCH)
+def resume_batch(request: Request, user: Reader, id: BatchId) -> Record:  # noqa: A002
+    """Go on with a batch that was stopped; what failed is asked again."""
+    return _parts(request).batches.resume(user, id)
+
+
+@keyed.delete("/api/batch/{id}", summary="删除批量任务", tags=["批量"], responses={**_NO_BATCH, **_STILL})
+def delete_batch(request: Request, user: Reader, id: BatchId) -> Record:  # noqa: A002
+    """Delete a batch with its answers."""
+    _parts(request).batches.delete(user, id)
+    return {"id": id, "deleted": True}
 
 
 @keyed.get("/api/library", summary="资料库里的文章", tags=["资料库"])
@@ -287,12 +379,14 @@ def build_api(app: App, store: Store, *, use_llm: bool, login: bool, limits: Lim
     limits = limits or Limits()
     gate, figures = Gate(store, limits, login=login), Metrics()
     answers = Answers(app, store, figures, limits, use_llm=use_llm)
+    batches = Batches(app, store, use_llm=use_llm)
     tools = WebTools(app, store, answers)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with tools.running():
             yield
+        batches.stop()
 
     api = FastAPIOffline(
         title="卫策问答",
@@ -301,7 +395,7 @@ def build_api(app: App, store: Store, *, use_llm: bool, login: bool, limits: Lim
         lifespan=lifespan,
         version="1",
     )
-    api.state.parts = Parts(app, store, gate, answers, figures, int(time.time()))
+    api.state.parts = Parts(app, store, gate, answers, batches, figures, int(time.time()))
     api.include_router(keyed)
     api.include_router(open_to_all)
     api.router.routes.append(_route("/mcp", Guarded(tools, gate)))

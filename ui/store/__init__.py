@@ -1,4 +1,4 @@
-"""What is kept between questions: accounts, conversations, feedback, the audit log, in one database.
+"""What is kept between questions: accounts, conversations, feedback, batches, the audit log, in one database.
 
     store = open_store(settings)
     store.conversations.list(user.name)
@@ -16,6 +16,7 @@ from argon2 import PasswordHasher
 from rag.settings import Settings
 from ui.store.accounts import LOCAL, Accounts, Key, Role, User, need
 from ui.store.audit import Audit, Entry
+from ui.store.batches import BatchEntry, BatchList
 from ui.store.conversations import Conversation, Conversations, StoredTurn, history
 from ui.store.database import Database, address, now
 from ui.store.feedback import Feedback, FeedbackBook, Reason, drafted_case
@@ -24,6 +25,8 @@ __all__ = [
     "LOCAL",
     "Accounts",
     "Audit",
+    "BatchEntry",
+    "BatchList",
     "Conversation",
     "Conversations",
     "Database",
@@ -55,6 +58,7 @@ class Store:
         self.conversations = Conversations(database, clock=clock)
         self.feedback = FeedbackBook(database, clock=clock)
         self.audit = Audit(database, clock=clock)
+        self.batches = BatchList(database, clock=clock)
 
     def close(self) -> None:
         """Let go of the database."""

@@ -180,6 +180,16 @@ class FeedbackRow(Base):
     case_id: Mapped[str | None] = mapped_column(Plain(64))
 
 
+class BatchRow(Base):
+    """A batch of one user."""
+
+    __tablename__ = "batches"
+    id: Mapped[str] = mapped_column(Plain(32), primary_key=True)
+    user: Mapped[str] = mapped_column(Plain(64), index=True)
+    created_at: Mapped[dt.datetime]
+    options: Mapped[Record]
+
+
 class AuditRow(Base):
     """Who did what when."""
 

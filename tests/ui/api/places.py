@@ -6,12 +6,16 @@ import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from fastapi.testclient import TestClient
 
-from tests.ui.standin import StandIn
+from rag.batch import Answering, Question
+from rag.errors import ModelError
+from rag.schema import Answer
+from tests.ui.standin import ANSWER, StandIn
 from tests.ui.store.places import store
 from ui.api.app import build_api
 from ui.api.guard import Limits
@@ -41,6 +45,32 @@ class Api:
         """The header of a new key, of a new user."""
         self.store.accounts.add(name, PASSWORD, role)
         return {"authorization": f"Bearer {self.store.accounts.create_key(name)[0]}"}
+
+
+class Answerer:
+    """Answers the rows of an API's batches at once, or each only when it is let."""
+
+    def __init__(self, api: Api) -> None:
+        self.asked: list[Question] = []
+        self.how: list[dict[str, Any]] = []
+        self.let = threading.Semaphore(0)
+        self.waits = False
+        self.broken: set[str] = set()
+        api.app.batches = api.app.settings.data_dir / "batches"
+        api.app.answering = self.answering
+        api.app.workers = lambda **_: 1
+
+    def answering(self, **how: Any) -> Answering:
+        self.how.append(how)
+        return Answering.plain(self._ask, "一样")
+
+    def _ask(self, row: Question) -> Answer:
+        if self.waits:
+            self.let.acquire()
+        self.asked.append(row)
+        if row.question in self.broken:
+            raise ModelError("向量模型打不开", "运行 weice models verify 查看")
+        return replace(ANSWER, question=row.question)
 
 
 @contextmanager

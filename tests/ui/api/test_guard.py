@@ -27,10 +27,23 @@ ROUTES = [
     ("GET", "/api/library", None),
     ("GET", "/api/issues", None),
     ("GET", "/api/library/article?id=动态-1", None),
+    ("GET", "/api/batch", None),
 ]
 
 
-@pytest.mark.parametrize(("method", "path", "body"), [*ROUTES, ("GET", "/metrics", None), ("POST", "/mcp", {})])
+OF_A_BATCH: list[tuple[str, str, Any]] = [
+    ("POST", "/api/batch", {"questions": [ASK]}),
+    ("GET", "/api/batch/x", None),
+    ("DELETE", "/api/batch/x", None),
+    ("GET", "/api/batch/x/result", None),
+    ("POST", "/api/batch/x/cancel", None),
+    ("POST", "/api/batch/x/resume", None),
+]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"), [*ROUTES, *OF_A_BATCH, ("GET", "/metrics", None), ("POST", "/mcp", {})]
+)
 def test_where_login_is_required_every_route_wants_a_key(tmp_path: Path, method: str, path: str, body: Any):
     api = Api(tmp_path, login=True)
     for headers in ({}, {"authorization": "Bearer weice-wrong"}, {"authorization": "Basic eDp5"}):
@@ -43,8 +56,8 @@ def test_where_login_is_required_every_route_wants_a_key(tmp_path: Path, method:
 
 def test_every_documented_route_is_in_the_list_above(tmp_path: Path):
     paths = Api(tmp_path).client.get("/openapi.json").json()["paths"]
-    listed = {path.partition("?")[0] for _, path, _ in ROUTES}
-    assert set(paths) - {"/healthz", "/readyz", "/metrics"} == listed
+    listed = {path.partition("?")[0] for _, path, _ in [*ROUTES, *OF_A_BATCH]}
+    assert {path.replace("{id}", "x") for path in paths} - {"/healthz", "/readyz", "/metrics"} == listed
 
 
 @pytest.mark.parametrize(("method", "path", "body"), ROUTES)
