@@ -8,6 +8,7 @@ from pathlib import Path
 from rag.answer.assistant import Assistant, Thresholds
 from rag.answer.citing import Aligner
 from rag.answer.judging import Answerability
+from rag.answer.kinds import Kind
 from rag.answer.ranking import FeatureReranker, SentenceRanker
 from rag.answer.reading import EvidenceReader
 from rag.answer.relevance import Relevance
@@ -60,9 +61,13 @@ def built(folder: Path, **files: str) -> IndexVersion:
 
 
 def assistant(
-    index: IndexVersion, generator: Generator | None, answerability: Answerability | None = None
+    index: IndexVersion,
+    generator: Generator | None,
+    answerability: Answerability | None = None,
+    *,
+    small: bool = False,
 ) -> Assistant:
-    """An assistant over an index of `built`, put together as the program does it."""
+    """An assistant over an index of `built`, put together as the program does it for a `small` LLM or a large one."""
     words, settings = Words(), load_settings()
     aligner = Aligner(words.tokens, index.idf, lambda *_: 0.0)
     ranker = SentenceRanker(words, index.idf, aligner, settings.sentence_ranker)
@@ -74,5 +79,6 @@ def assistant(
         generator,
         index_version=index.version,
         thresholds=Thresholds(coverage=0.05, score=0.5),
+        quoted_kinds=frozenset({Kind.LIST, Kind.SUMMARY} if small else ()),
         answerability=answerability,
     )

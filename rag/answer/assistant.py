@@ -18,7 +18,7 @@ from rag.answer.citing import Aligned, Aligner, distinct, distinct_aligned, join
 from rag.answer.events import Event, EvidenceFound, Finished, Stage, Token
 from rag.answer.forms import NOT_HELD, Numbered, asked_of, table, timeline
 from rag.answer.judging import Answerability, Trusting
-from rag.answer.kinds import Kind
+from rag.answer.kinds import Kind, asks_yes_or_no
 from rag.answer.question import as_told, leans, normalise, parts, standalone
 from rag.answer.quoting import LLM_FAILED, quote
 from rag.answer.reading import EvidenceReader, Reading
@@ -225,9 +225,16 @@ class Assistant:
         return part.reading.coverage < self._thresholds.coverage and part.score < self._thresholds.score
 
     def _told(self, part: Part, generator: Generator, clock: _Clock) -> Drafting[Event, None, _Told]:
-        """Write on one question, check, and put beside it what it leaves out; quote where nothing of it stands."""
-        if self._is_hopeless(part) or self._is_quoted(part):
+        """Write on one question or quote, and hold back what the LLM does not find stated."""
+        if self._is_hopeless(part):
             return self._from_quotes(part)
+        told = (
+            self._from_quotes(part) if self._is_quoted(part) else (yield from self._written(part, generator, clock))
+        )
+        return told if not told.standing or self._states_it(part) else _Told(part, (), NOT_STATED)
+
+    def _written(self, part: Part, generator: Generator, clock: _Clock) -> Drafting[Event, None, _Told]:
+        """Write on one question, check, and put beside it what it leaves out; quote where nothing of it stands."""
         yield Stage("生成")
         text = yield from self._drafted(generator, part, clock)
         yield Stage("核对")
@@ -236,10 +243,9 @@ class Assistant:
         if standing:
             standing = (*standing, *self._left_out(part, standing))
         answers, lacks = self._answers(part, standing)
-        told = (
-            _Told(part, standing, _unsaid(lacks) or _missing(text, aligned)) if answers else self._from_quotes(part)
-        )
-        return told if not told.standing or self._states_it(part) else _Told(part, (), NOT_STATED)
+        if not answers:
+            return self._from_quotes(part)
+        return _Told(part, standing, _unsaid(lacks) or _missing(text, aligned))
 
     def _states_it(self, part: Part) -> bool:
         """Whether the sentence that a fact is told from states it, where no rule doubts that."""
@@ -247,8 +253,10 @@ class Assistant:
         return not fact or self._answerability.answers(part.question, part.reading.essential[0])
 
     def _is_quoted(self, part: Part) -> bool:
-        """Whether the answer is quoted and no LLM seconds are spent: a small model loses items of what it retells."""
-        return part.scenario is None and part.reading.kind in self._quoted_kinds
+        """Whether the answer is quoted: a small model loses items of what it retells, and says yes as it says no."""
+        if part.scenario or not self._quoted_kinds:
+            return False
+        return part.reading.kind in self._quoted_kinds or asks_yes_or_no(part.question)
 
     def _from_quotes(self, part: Part) -> _Told:
         """What is quoted for a question, unless it lacks what is asked for."""
@@ -315,6 +323,7 @@ class Assistant:
         missing = _lacking(told)
         if not any(one.standing for one in told):
             return self._refused(draft, clock, missing)
+        quoted = all(one.quoted for one in told if one.standing)
         body, said, citations = _laid_out(told)
         clock.mark("total_s")
         return replace(
@@ -324,7 +333,8 @@ class Assistant:
             reason=missing or None,
             sentences=said,
             citations=citations,
-            mode=Mode.EXTRACTIVE if all(one.quoted for one in told if one.standing) else Mode.LLM,
+            mode=Mode.EXTRACTIVE if quoted else Mode.LLM,
+            model="" if quoted else draft.model,
             timings=clock.timings,
         )
 

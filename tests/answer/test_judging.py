@@ -10,6 +10,7 @@ import pytest
 
 from rag.answer.assistant import NOT_STATED, REFUSAL
 from rag.answer.judging import LeaningCheck
+from rag.answer.kinds import asks_yes_or_no
 from rag.errors import LlmTimeout
 from rag.schema import Mode, Verdict
 from rag.testing import ScriptedGenerator, ScriptedJudge
@@ -58,3 +59,35 @@ def test_a_list_is_not_asked_about(ask) -> None:
     judge = ScriptedJudge(-9.0)
     ask(LeaningCheck(judge, 0.0)).answer("近期安排了哪几件事？")
     assert judge.prompts == []
+
+
+def test_a_question_for_yes_or_no_is_quoted_and_no_small_model_says_either(tmp_path: Path) -> None:
+    generator = ScriptedGenerator("不需要接入。")
+    small = assistant(built(tmp_path, **FILES), generator, LeaningCheck(ScriptedJudge(0.2), 0.0), small=True)
+    answer = small.answer("厦门定点医药机构要不要接入即时结算系统？")
+    assert generator.prompts == []
+    assert answer.mode is Mode.EXTRACTIVE
+    assert answer.text == "厦门市2000余家定点医药机构均已接入即时结算系统[1]。"
+    assert answer.model == ""
+
+
+@pytest.mark.parametrize("small", [True, False])
+def test_what_a_small_model_writes_is_followed_by_the_quotes_that_it_does_not_cite(
+    tmp_path: Path, small: bool
+) -> None:
+    more = "厦门市定点医药机构接入即时结算系统的工作全部完成。"
+    index = built(tmp_path, a=FILES["a"].replace("\n\n## 近期", f"{more}\n\n## 近期"))
+    answer = assistant(index, ScriptedGenerator(DRAFT), small=small).answer(ASKED)
+    assert answer.text.startswith("厦门2000余家定点医药机构已接入即时结算系统[1]。")
+    assert (more.rstrip("。") in answer.text) is small
+    assert (answer.mode, answer.model) == (Mode.LLM, "scripted")
+
+
+@pytest.mark.parametrize("question", ["看个全科医生要不要钱", "看病是否免费？", "异地住院能报销吗？"])
+def test_questions_for_yes_or_no_are_known_by_their_wording(question: str) -> None:
+    assert asks_yes_or_no(question)
+
+
+@pytest.mark.parametrize("question", ["那个小镇叫什么", "哪些药不要钱", "有多少家不合格？"])
+def test_other_questions_are_not(question: str) -> None:
+    assert not asks_yes_or_no(question)

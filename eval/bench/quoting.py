@@ -1,0 +1,101 @@
+"""Tells what each way to choose quotes is worth: `python -m eval.bench.quoting`, on the development questions.
+
+Every question is answered in quotes with all ways on, then with one of them off after the other, in one run and
+without an LLM. Nothing is asserted; questions of a test split are never asked.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from eval.cases import Case, load, select
+from eval.metrics import answer_scores
+from rag.answer import quoting, reading, selection
+from rag.answer.kinds import Kind
+from rag.answer.selection import Selection
+from rag.records import answer_record
+from rag.settings import ROOT
+from rag.settings import load as load_settings
+from rag.wiring import App
+
+DATASETS = ROOT / "eval" / "datasets"
+SCORES = ("fully_correct", "key_facts", "citation_recall", "citation_precision", "evidence_cited", "false_refusal")
+NEVER = 99.0
+"""A threshold that nothing reaches."""
+
+
+def _only_the_best(_: Kind, __: str, ranked: Sequence[Any], ___: Any) -> Selection:
+    return Selection((ranked[0].passage,), (ranked[0].passage,)) if ranked else Selection()
+
+
+OFF: Sequence[tuple[str, Any, str, Any]] = (
+    ("只有最好的一句", reading, "select", _only_the_best),
+    ("不整段列举", selection, "enumeration_for", lambda *_: None),
+    ("列举之外不再摘句", selection, "CLOSE", NEVER),
+    ("比较不分各方", selection, "sides", lambda _: ()),
+    ("不带相邻的句子", selection, "RUN", NEVER),
+    ("概括不列小标题", selection, "HALF", NEVER),
+    ("别的文章同样放宽", selection, "OTHER", 0.0),
+    ("只按得分，不看补全", selection, "NEW", 0.0),
+    ("不注明地方", quoting, "_to_be_named", lambda quotes: [None] * len(quotes)),
+)
+"""What is switched off: its name, where it is, and what stands there instead."""
+
+
+@contextmanager
+def switched(where: Any, name: str, value: Any) -> Iterator[None]:
+    """Put `value` in the place of a module's `name` for a while."""
+    before = getattr(where, name)
+    setattr(where, name, value)
+    try:
+        yield
+    finally:
+        setattr(where, name, before)
+
+
+def development(paths: Sequence[Path]) -> list[Case]:
+    """The development questions of the datasets: of a split dataset its dev part."""
+    found: list[Case] = []
+    for path in paths:
+        cases = load(path)
+        found += select(cases, "dev") if any(case.split for case in cases) else cases
+    return found
+
+
+def measure(app: App, cases: Sequence[Case]) -> list[float]:
+    """Return the mean of each of `SCORES` over the questions, answered in quotes."""
+    assistant = app.assistant(use_llm=False)
+    rows = []
+    for case in cases:
+        scores = answer_scores(case, answer_record(assistant.answer(case.question, case.history), case.id))
+        rows.append([np.nan if scores[name] is None else float(scores[name] or 0.0) for name in SCORES])
+    return [float(mean) for mean in np.nanmean(np.array(rows), axis=0)]
+
+
+def main() -> None:
+    """Answer, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    names = ("dev.jsonl", "newsletters.jsonl", "more.jsonl")
+    parser.add_argument("datasets", nargs="*", type=Path, default=[DATASETS / name for name in names])
+    cases = development(parser.parse_args().datasets)
+    app = App(load_settings())
+    table = Table(title=f"摘录的各种办法（{len(cases)} 题，不用大模型）")
+    for heading in ("关掉的办法", "完全答对", "要点", "引用查全", "引用查准", "证据引到", "误拒"):
+        table.add_column(heading)
+    table.add_row("都开着", *(f"{value:.1%}" for value in measure(app, cases)))
+    for label, where, name, value in OFF:
+        with switched(where, name, value):
+            table.add_row(label, *(f"{mean:.1%}" for mean in measure(app, cases)))
+    Console(width=100).print(table)
+
+
+if __name__ == "__main__":
+    main()
