@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from pydantic import ValidationError
 from rich.table import Table
@@ -44,7 +44,7 @@ from eval.retrieval import as_text
 from eval.runs import Row, Summary, read_row, summarise
 from eval.selftest import prove
 from rag.errors import GenerationError, SettingsError, UsageError, WeiceError
-from rag.ports import Generator
+from rag.ports import Generator, Judge
 from rag.records import Record, answer_record
 from rag.schema import Message
 from rag.settings import ROOT, Settings
@@ -160,10 +160,14 @@ def evaluate(
 # --- asking ------------------------------------------------------------
 
 
+class _Writer(Generator, Judge, Protocol):
+    """What both writes and chooses."""
+
+
 class _Watched:
     """A generator that remembers why it failed: the assistant would quote in its place, and nobody would know."""
 
-    def __init__(self, generator: Generator) -> None:
+    def __init__(self, generator: _Writer) -> None:
         self._generator = generator
         self.model = generator.model
         self.error: GenerationError | None = None
@@ -171,6 +175,13 @@ class _Watched:
     def generate(self, messages: Sequence[Message], *, max_tokens: int) -> Iterator[str]:
         try:
             yield from self._generator.generate(messages, max_tokens=max_tokens)
+        except GenerationError as error:
+            self.error = error
+            raise
+
+    def leaning(self, messages: Sequence[Message], yes: str, no: str) -> float:
+        try:
+            return self._generator.leaning(messages, yes, no)
         except GenerationError as error:
             self.error = error
             raise

@@ -61,6 +61,11 @@ class ScriptedGenerator:
         self.closed_early = 0
         """How many generations were stopped before their end."""
 
+    def leaning(self, messages: Sequence[Message], yes: str, no: str) -> float:  # noqa: ARG002  # a port's shape
+        """Lean to the first letter, as far as nothing else is wrong; raise `error`, where given at once."""
+        self._fail_at(0)
+        return 1.0
+
     def generate(self, messages: Sequence[Message], *, max_tokens: int) -> Iterator[str]:
         """Yield the next answer in pieces, at most `max_tokens` of them."""
         self.prompts.append(tuple(messages))

@@ -325,6 +325,24 @@ def test_a_failing_endpoint_is_the_error_of_that_question_and_only_it_is_asked_a
     assert sorted(row["id"] for row in rows_of(done.folder)) == sorted(PLACES)
 
 
+def test_the_llm_is_asked_whether_a_fact_is_stated_and_its_failure_is_the_question_s(
+    app: SmallApp, home: Path
+) -> None:
+    class Judging(Writer):
+        def leaning(self, messages: Sequence[Message], yes: str, no: str) -> float:  # noqa: ARG002  # a port
+            if "海南" in messages[-1].content:
+                raise LlmUnavailable("大模型连不上", "请检查接口")
+            return -1.0 if "四川" in messages[-1].content else 1.0
+
+    app.settings = app.settings.model_copy(update={"llm": "local"})
+    app.generator = Judging(app.settings.data_dir / "asked.log")  # type: ignore[assignment]
+    done = run_set(app, home)
+    assert done.errors == ("海南",)
+    refused = {row["id"] for row in rows_of(done.folder) if row["answer"] and row["answer"]["refused"]}
+    assert "四川" in refused
+    assert "福建" not in refused
+
+
 def test_a_bug_in_one_question_costs_that_question_alone(app: SmallApp, home: Path) -> None:
     class Broken(Writer):
         def generate(self, messages: Sequence[Message], *, max_tokens: int) -> Iterator[str]:
