@@ -91,7 +91,11 @@ class Settings(BaseSettings):
     dense_weight: float = Field(0.32, ge=0, le=0.5, description="融合时段落向量一路的权重")
     sentence_weight: float = Field(0.38, ge=0, le=0.5, description="融合时逐句向量一路的权重，余下归关键词")
     boosts: bool = Field(True, description="是否按问题中的省份、年份、期号、栏目调整次序")
-    reranker: Literal["features", "off"] = Field("features", description="重排：features 或 off")
+    reranker: str = Field(
+        "features",
+        min_length=1,
+        description="重排：features（自带）、off，或交叉编码器 hf:作者/名称、modelscope:作者/名称、本地文件夹",
+    )
     ranker: dict[str, float] = Field(description="重排各特征的权重，由 weice eval fit 在开发集上学出")
     sentence_ranker: dict[str, float] = Field(description="挑句子各特征的权重，同上")
 

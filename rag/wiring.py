@@ -20,6 +20,7 @@ from rag.settings import Settings
 
 if TYPE_CHECKING:
     from rag.answer.assistant import Assistant
+    from rag.answer.cross_encoder import CrossEncoderReranker
     from rag.answer.judging import LeaningCheck
     from rag.answer.retrieval import HybridRetriever
     from rag.batch import Answering, BatchReport, Plan, Retry
@@ -70,6 +71,8 @@ class App:
     def wanted_models(self) -> tuple[tuple[str, Kind], ...]:
         """The (spec, kind) of the models that the settings call for."""
         wanted: list[tuple[str, Kind]] = [(self.settings.embedding_model, "embedding")]
+        if self._has_cross_encoder:
+            wanted.append((self.settings.reranker, "reranker"))
         if self.settings.llm == "local":
             wanted.append((self.settings.local_llm, "llm"))
         return tuple(wanted)
@@ -191,7 +194,21 @@ class App:
 
         if self.settings.reranker == "off":
             return KeepOrder()
+        if self._has_cross_encoder:
+            return self._cross_encoder
         return FeatureReranker(self.words, self.index.idf, self.settings.ranker)
+
+    @property
+    def _has_cross_encoder(self) -> bool:
+        return self.settings.reranker not in {"features", "off"}
+
+    @cached_property
+    def _cross_encoder(self) -> CrossEncoderReranker:
+        """The model that the setting `reranker` names, loaded once for all index versions."""
+        from rag.answer.cross_encoder import CrossEncoderReranker
+
+        s = self.settings
+        return CrossEncoderReranker(self.models.path(s.reranker, "reranker"), even=s.thresholds.score or 1.0)
 
     @cached_property
     def retriever(self) -> HybridRetriever:
@@ -310,7 +327,7 @@ class App:
             passages=s.passages,
             answer_tokens=s.answer_tokens,
             max_question_chars=s.max_question_chars,
-            thresholds=Thresholds(limits.coverage, limits.score if s.reranker == "features" else 0.0),
+            thresholds=Thresholds(limits.coverage, 0.0 if s.reranker == "off" else limits.score),
             quoted_kinds=frozenset({AnswerKind.LIST, AnswerKind.SUMMARY} if short else ()),
             answerability=self._answerability() if use_llm else None,
         )

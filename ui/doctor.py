@@ -100,7 +100,7 @@ def _library(app: App) -> Iterator[Row]:
 
 def _models(app: App) -> Iterator[Row]:
     for spec, kind in app.wanted_models():
-        name = "向量模型" if kind == "embedding" else "大模型文件"
+        name = {"embedding": "向量模型", "reranker": "重排模型", "llm": "大模型文件"}[kind]
         try:
             path = app.models.path(spec, kind)
         except WeiceError as error:

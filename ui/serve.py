@@ -175,7 +175,7 @@ def _address(host: str) -> tuple[socket.AddressFamily, str]:
 def _need_models(app: App, *, use_llm: bool) -> None:
     """Look for the models that will be used. Raises `ModelError` naming the command that fetches them."""
     for spec, kind in app.wanted_models():
-        if use_llm or kind == "embedding":
+        if use_llm or kind != "llm":
             app.models.path(spec, kind)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["embedding", "llm"]
+Kind = Literal["embedding", "reranker", "llm"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Where the files of an embedding model come from: wheels, a hub repository, or a folder of the user."""
+"""Where the files of an embedding model or reranker come from: wheels, a hub repository, or a folder of the user."""
 
 from __future__ import annotations
 

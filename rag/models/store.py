@@ -25,7 +25,7 @@ from rag.models.sources import PICKLED, WEIGHTS, HubFiles, LocalFiles, Source, W
 MANIFEST = "manifest.json"
 _FORMAT = 1
 """Of the model folders: a new number makes every folder be made again by `pull`."""
-_KINDS: dict[Kind, str] = {"embedding": "向量模型", "llm": "大模型"}
+_KINDS: dict[Kind, str] = {"embedding": "向量模型", "reranker": "重排模型", "llm": "大模型"}
 _HUB = re.compile(r"(hf|modelscope):((?!\.)[\w.\-]+/(?!\.)[\w.\-]+)(?:/((?!\.)[\w.\-]+\.gguf))?")
 """hub, AUTHOR/NAME, file; no part starts with a dot, so none leads out of a folder."""
 
@@ -62,7 +62,8 @@ class ModelStore:
     """Models below one folder, which several copies of the program may share.
 
     A spec is a name of the table `builtin`, `hf:AUTHOR/NAME` (an LLM: `…/FILE.gguf`), `modelscope:…`
-    likewise, or a local path: a folder for an embedding model, a `.gguf` file (used in place) for an LLM.
+    likewise, or a local path: a folder for an embedding model or a reranker, a `.gguf` file (used in place)
+    for an LLM.
     """
 
     def __init__(self, models_dir: Path, builtin: Sequence[Builtin] = BUILTIN) -> None:
@@ -71,7 +72,7 @@ class ModelStore:
         self._builtin = {model.name: model for model in builtin}
 
     def path(self, spec: str, kind: Kind) -> Path:
-        """Return the model's folder (embedding) or GGUF file (llm), judging by sizes only.
+        """Return the model's folder, or the GGUF file of an LLM, judging by sizes only.
 
         Raises `ModelError` where it is missing or incomplete.
         """
@@ -84,7 +85,7 @@ class ModelStore:
         for name, (size, _) in manifest.files.items():
             if not (home / name).is_file() or (home / name).stat().st_size != size:
                 raise ModelError(f"{_KINDS[kind]} {spec} 的文件 {name} 缺失或不完整", PULL)
-        return home if kind == "embedding" else home / next(iter(manifest.files))
+        return home / next(iter(manifest.files)) if kind == "llm" else home
 
     def verify(self, spec: str, kind: Kind) -> tuple[Problem, ...]:
         """Compare every file with its hash; nothing is changed. Empty says that all is well."""
@@ -117,7 +118,7 @@ class ModelStore:
                 if kind == "llm":
                     self._pull_llm(spec, home, progress)
                 else:
-                    self._pull_embedding(spec, home, progress)
+                    self._pull_encoder(spec, kind, home, progress)
         return self.path(spec, kind)
 
     def list(self) -> tuple[ModelInfo, ...]:
@@ -161,16 +162,17 @@ class ModelStore:
         if (hub := _HUB.fullmatch(spec)) and (hub[3] is not None) == (kind == "llm"):
             return folder / spec.replace(":", "--").replace("/", "--")
         path = Path(spec).expanduser().resolve()
-        if kind == "embedding" and path.is_dir():
+        if kind != "llm" and path.is_dir():
             return folder / f"{path.name}-{hashlib.sha256(bytes(path)).hexdigest()[:8]}"
         raise self._unknown(spec, kind)
 
     def _unknown(self, spec: str, kind: Kind) -> ModelError:
-        names = "、".join(model.name for model in self._builtin.values() if model.kind == kind)
-        file, local = ("", "本地文件夹") if kind == "embedding" else ("/文件.gguf", "本地 .gguf 文件")
+        own = ["features", "off"] if kind == "reranker" else []  # what the setting takes besides models
+        names = "".join(f"{name}、" for name in own + [m.name for m in self._builtin.values() if m.kind == kind])
+        file, local = ("/文件.gguf", "本地 .gguf 文件") if kind == "llm" else ("", "本地文件夹")
         return ModelError(
             f"找不到{_KINDS[kind]} {spec}",
-            f"可以写：{names}、hf:作者/名称{file}、modelscope:作者/名称{file}，或{local}的路径",
+            f"可以写：{names}hf:作者/名称{file}、modelscope:作者/名称{file}，或{local}的路径",
         )
 
     def _wrong_pieces(self, spec: str, path: Path) -> str:
@@ -202,9 +204,9 @@ class ModelStore:
         sha256 = fetching.sha256_of(home / name)
         _write_manifest(home, _Manifest(spec, "llm", sha256, {name: (remote.size, sha256)}))
 
-    # Embedding models
+    # Embedding models and rerankers
 
-    def _pull_embedding(self, spec: str, home: Path, progress: Progress) -> None:
+    def _pull_encoder(self, spec: str, kind: Kind, home: Path, progress: Progress) -> None:
         """Fetch, convert, and write the manifest; each step only as far as its results are not there."""
         source = self._source(spec)
         old = _read_manifest(home)
@@ -214,18 +216,19 @@ class ModelStore:
         files = source.files()
         weights = next((name for name in (WEIGHTS, PICKLED) if name in files), None)
         if weights is None or "config.json" not in files:
-            raise ModelError(f"{spec} 里没有 config.json 和 {WEIGHTS}（或 {PICKLED}）", "请换一个向量模型")
+            raise ModelError(f"{spec} 里没有 config.json 和 {WEIGHTS}（或 {PICKLED}）", f"请换一个{_KINDS[kind]}")
         keep = old is not None and WEIGHTS not in wrong and files[weights] in ("", old.weights)
         source.fetch([name for name in files if name != weights or not keep], home, progress)
         digest = old.weights if old and keep else fetching.sha256_of(home / weights)
         progress(f"转换 {spec}", 0, 0)
         if weights == PICKLED and not keep:
             converting.to_safetensors(home / PICKLED, home / WEIGHTS)
-        if not keep or wrong & {converting.GRAPH, converting.GRAPH_WEIGHTS, "tokenizer.json"}:
+        made = {converting.GRAPH, converting.GRAPH_WEIGHTS, "tokenizer.json"} if kind == "embedding" else set()
+        if made and (not keep or wrong & made):
             converting.to_openvino(home)
-        kept = {*files, WEIGHTS, converting.GRAPH, converting.GRAPH_WEIGHTS, "tokenizer.json"} - {PICKLED}
+        kept = {*files, WEIGHTS, *made} - {PICKLED}
         entries = {n: ((home / n).stat().st_size, fetching.sha256_of(home / n)) for n in sorted(kept)}
-        _write_manifest(home, _Manifest(spec, "embedding", digest, entries))
+        _write_manifest(home, _Manifest(spec, kind, digest, entries))
         (home / PICKLED).unlink(missing_ok=True)
 
     def _source(self, spec: str) -> Source:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from rag.answer.ranking import FeatureReranker, KeepOrder
+from rag.answer.ranking import FeatureReranker
 from rag.answer.retrieval import HybridRetriever, split
 from rag.corpus.words import Words
 from rag.index.version import IndexVersion
@@ -71,16 +71,6 @@ def test_a_retriever_without_legs_finds_nothing(index: IndexVersion) -> None:
 
 def test_words_that_stand_nowhere_are_no_error(index: IndexVersion) -> None:
     assert retriever(index, dense=False, sentences=False).retrieve("zzz qqq", 3) == []
-
-
-@pytest.mark.parametrize("reranker", ["features", "off"])
-def test_a_reranker_returns_the_same_passages(index: IndexVersion, reranker: str) -> None:
-    words = Words()
-    one = FeatureReranker(words, index.idf, load_settings().ranker) if reranker == "features" else KeepOrder()
-    evidence = retriever(index).retrieve("重点专科", 4)
-    again = one.rerank("重点专科", evidence)
-    assert {e.chunk.id for e in again} == {e.chunk.id for e in evidence}
-    assert [e.score for e in again] == sorted((e.score for e in again), reverse=True)
 
 
 def test_a_question_is_split_by_the_regions_it_compares() -> None:

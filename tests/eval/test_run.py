@@ -432,7 +432,7 @@ def test_a_wrong_dataset_is_one_chinese_line_naming_line_and_field(
         (["--set", "rerank=off"], "不认识的设置 rerank"),
         (["--set", "passages"], "--set passages 不是 设置=值"),
         (["--set", "passages=many"], "设置 passages 的值不对"),
-        (["--set", "reranker=gpu"], "设置 reranker 的值不对"),
+        (["--set", "llm_writes=gpu"], "设置 llm_writes 的值不对"),
         (["--set", "embedding_model=bge"], "设置 embedding_model 不能用 --set 改"),
         (["--set", "llm_api_key=secret"], "设置 llm_api_key 不能用 --set 改"),
         (["--set", "judge_api_key=secret"], "设置 judge_api_key 不能用 --set 改"),
