@@ -20,6 +20,7 @@ from rag.ports import Generator
 from rag.schema import Article, Chunk, Issue, PageBreak, Section
 from rag.settings import load as load_settings
 from rag.testing import HashingEmbedder
+from rag.wiring import App
 
 ROOT = Path(__file__).resolve().parent.parent
 SEEDS = ROOT / "seeds"
@@ -58,6 +59,14 @@ def built(folder: Path, **files: str) -> IndexVersion:
     store, embedder = IndexStore(folder / "index"), HashingEmbedder()
     store.build([library(folder / "library", **files)], embedder, Words())
     return store.open(model=embedder.name)
+
+
+def program(folder: Path, files: dict[str, str], **settings: object) -> App:
+    """The whole program over small Markdown files, its index built with the hashing embedder."""
+    app = App(load_settings(library=(library(folder / "library", **files),), data_dir=folder / "var", **settings))
+    app.__dict__["embedder"] = HashingEmbedder()
+    app.build_index(lambda *_: None)
+    return app
 
 
 def assistant(

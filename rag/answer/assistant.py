@@ -275,9 +275,9 @@ class Assistant:
         """The quotes that no standing sentence of the draft cites: of a small model all, else the essential ones."""
         if part.scenario:
             return []
-        cited = {p.key for item in standing for p in item.passages}
+        cited = [p for item in standing for p in item.passages]
         quotes = quote(part.reading, essential=not self._quoted_kinds)
-        return [item for item in quotes if item.passages[0].key not in cited]
+        return [item for item in quotes if not any(p.holds(item.passages[0]) for p in cited)]
 
     def _in_its_row(self, part: Part, aligned: Sequence[Aligned]) -> tuple[Aligned, ...]:
         """The sentences whose cited text speaks of the place whose row they fill; all of them outside a table."""

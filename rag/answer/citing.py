@@ -65,6 +65,11 @@ class Passage:
         """Article and place: the same sentence found twice is one."""
         return self.chunk.article.id, self.span
 
+    def holds(self, other: Passage) -> bool:
+        """Whether `other` is a part of the sentence, or all of it."""
+        (start, end), (first, last) = self.span, other.span
+        return self.chunk.article.id == other.chunk.article.id and start <= first and last <= end
+
     @property
     def is_heading(self) -> bool:
         """Whether the sentence is nothing but the heading of a section."""

@@ -16,7 +16,7 @@ from rag.settings import Settings
 from rag.wiring import App
 from tests.eval.run_folders import QUOTE, REFUSED, RIGHT, ROWS, answered, row, write_run, write_summary
 from tests.eval.test_report import read_page
-from tests.llm.test_endpoint import Endpoint, refuse, say
+from tests.llm.standin import Endpoint, refuse, say
 from ui.cli import main
 
 Behaviour = Callable[[BaseHTTPRequestHandler], None]
