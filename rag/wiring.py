@@ -21,6 +21,7 @@ from rag.settings import Settings
 if TYPE_CHECKING:
     from rag.answer.assistant import Assistant
     from rag.answer.cross_encoder import CrossEncoderReranker
+    from rag.answer.filters import Filters
     from rag.answer.judging import LeaningCheck
     from rag.answer.retrieval import HybridRetriever
     from rag.batch import Answering, BatchReport, Plan, Retry
@@ -230,12 +231,25 @@ class App:
             columns=sorted(columns),
         )
 
-    def search(self, question: str, history: Sequence[Turn] = (), k: int | None = None) -> tuple[Evidence, ...]:
-        """Return the passages for `question`, best first."""
+    def held_to(self, wanted: Filters) -> Filters | None:
+        """Return `wanted` written out as the library has it, None where nothing is asked for. Raises `UsageError`."""
+        return wanted.among(self.index.articles) if wanted else None
+
+    def search(
+        self,
+        question: str,
+        history: Sequence[Turn] = (),
+        k: int | None = None,
+        within: Callable[[Article], bool] | None = None,
+    ) -> tuple[Evidence, ...]:
+        """Return the passages for `question`, best first, of some articles alone where told."""
         from rag.answer.question import normalise, standalone
 
         asked = standalone(normalise(question, self.settings.max_question_chars), history)
-        return tuple(self.retriever.retrieve(asked, k or self.settings.passages))
+        return tuple(self._retriever_within(within).retrieve(asked, k or self.settings.passages))
+
+    def _retriever_within(self, within: Callable[[Article], bool] | None) -> HybridRetriever:
+        return self.retriever if within is None else self.retriever.within(within)
 
     @cached_property
     def llm_server(self) -> LocalServer:
@@ -318,7 +332,7 @@ class App:
         )
         ranker = SentenceRanker(self.words, self.index.idf, aligner, s.sentence_ranker)
         return Assistant(
-            self.retriever if within is None else self.retriever.within(within),
+            self._retriever_within(within),
             EvidenceReader(ranker, aligner, budget=s.evidence_tokens),
             aligner,
             Relevance(self.words, self.embedder),
@@ -363,7 +377,11 @@ class App:
             "词典": self.words.fingerprint,
             **{name: json.dumps(value, ensure_ascii=False) for name, value in told.items()},
         }
-        return with_assistant(assistant, shaping, scenario)
+
+        def held_to(wanted: Filters) -> Assistant:
+            return assistant.searching(self._retriever_within(self.held_to(wanted)))
+
+        return with_assistant(assistant, shaping, scenario, held_to)
 
     def workers(self, wanted: int | None = None, *, use_llm: bool = True) -> int:
         """How many rows are answered at once: a remote endpoint takes several, the local LLM one."""

@@ -1,8 +1,9 @@
-"""What settings make of the whole program."""
+"""What settings and filters make of the whole program."""
 
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
@@ -11,13 +12,56 @@ from string import Template
 import pytest
 
 import prompts
+from rag.answer.filters import Filters, of
 from rag.answer.kinds import Kind
-from rag.errors import SettingsError
-from rag.schema import Mode, Support, Turn, Verdict
+from rag.batch import Question
+from rag.errors import SettingsError, UsageError
+from rag.schema import Answer, Mode, Support, Turn, Verdict
 from rag.settings import load as load_settings
 from rag.wiring import App
 from tests.builders import program
 from tests.llm.standin import Endpoint, say
+
+FILES = {
+    "甲刊": "# 医保回款\n\n厦门市有2000余家定点医药机构接入即时结算系统。",
+    "乙刊": "# 医保回款再提速\n\n厦门市有2600余家定点医药机构接入即时结算系统。",
+}
+ASKED = "厦门有多少家定点医药机构接入即时结算系统？"
+
+
+@pytest.fixture
+def quoting(tmp_path: Path) -> App:
+    return program(tmp_path, FILES, llm="none")
+
+
+def cited(answer: Answer) -> set[str]:
+    return {citation.article.issue.file for citation in answer.citations}
+
+
+def test_a_search_and_an_answer_are_held_to_the_filters(quoting: App) -> None:
+    for part, other in (("甲", "2600"), ("乙", "2000")):
+        within = quoting.held_to(of(issues=[part]))
+        assert {e.chunk.article.issue.file for e in quoting.search(ASKED, within=within)} == {f"{part}刊.md"}
+        answer = quoting.assistant(within=within).answer(ASKED)
+        assert (answer.verdict, cited(answer)) == (Verdict.ANSWERED, {f"{part}刊.md"})
+        assert other not in answer.text
+    assert {e.chunk.article.issue.file for e in quoting.search(ASKED)} == {"甲刊.md", "乙刊.md"}
+
+
+def test_each_row_of_a_batch_is_held_to_its_own_filters(quoting: App) -> None:
+    answering = quoting.answering(use_llm=False)
+
+    def answer(filters: Filters) -> Answer:
+        return answering.prepare(Question("1", ASKED, filters=filters), threading.Event()).answer()
+
+    assert cited(answer(of(issues=["乙"]))) == {"乙刊.md"}
+    assert cited(answer(of(issues=["甲"]))) == {"甲刊.md"}
+    assert cited(answer(Filters())) == {"甲刊.md", "乙刊.md"}
+    with pytest.raises(UsageError, match=r"没有期号“丙”"):
+        answer(of(issues=["丙"]))
+
+
+# --- larger models by settings alone ------------------------------------------------------------
 
 PLANS = {
     "规划": "# 四川中医药规划\n\n四川今年抓三项任务：一是建设中医药强省，培育龙头企业。"

@@ -42,6 +42,16 @@ cli.add_typer(users, name="user")
 cli.add_typer(keys, name="key")
 
 Question = Annotated[str, typer.Argument(metavar="问题", help="要问的内容")]
+Name = Annotated[
+    list[str] | None, typer.Option("--name", metavar="刊物", help="只在这种刊物里找，写一部分即可，可写几次，下同")
+]
+IssueName = Annotated[
+    list[str] | None, typer.Option("--issue", metavar="期号", help="只在这一期里找，如 2025年第4期")
+]
+ColumnName = Annotated[list[str] | None, typer.Option("--column-name", metavar="栏目", help="只在这个栏目里找")]
+Source = Annotated[list[str] | None, typer.Option("--source", metavar="来源", help="只在这个来源的文章里找")]
+Since = Annotated[str | None, typer.Option("--since", metavar="日期", help="只在这天以后的各期里找，如 2025-02-11")]
+Until = Annotated[str | None, typer.Option("--until", metavar="日期", help="只在这天以前的各期里找")]
 
 
 @cli.callback()
@@ -68,8 +78,15 @@ def ask(
     output: Annotated[
         Path | None, typer.Option("-o", "--output", metavar="文件", help="另存为 .docx、.md 或 .txt")
     ] = None,
+    name: Name = None,
+    issue: IssueName = None,
+    column_name: ColumnName = None,
+    source: Source = None,
+    since: Since = None,
+    until: Until = None,
 ) -> None:
     """Answer one question, streamed, or as one JSON object; with `-o` into a file too."""
+    from rag.answer.filters import of
     from rag.export import check_form, exported
     from rag.records import answer_record
     from ui import terminal
@@ -79,8 +96,9 @@ def ask(
         check_form(output)
     turns = _read_history(history)
     chosen = _scenario(scenario)
+    wanted = of(name, issue, column_name, source, since, until)
     with opened(ctx) as app:
-        assistant = app.assistant(use_llm=not no_llm)
+        assistant = app.assistant(use_llm=not no_llm, within=app.held_to(wanted))
         answer: Answer | None
         if as_json:
             answer = assistant.answer(question, turns, chosen)
@@ -111,11 +129,20 @@ def search(
     question: Question,
     as_json: Json = False,
     k: Annotated[int | None, typer.Option("-k", metavar="段数", min=1, max=100, help="列出几段")] = None,
+    name: Name = None,
+    issue: IssueName = None,
+    column_name: ColumnName = None,
+    source: Source = None,
+    since: Since = None,
+    until: Until = None,
 ) -> None:
     """Print the passages found for a question."""
+    from rag.answer.filters import of
+
     _need(question)
+    wanted = of(name, issue, column_name, source, since, until)
     with opened(ctx) as app:
-        evidence = app.search(question, k=k)
+        evidence = app.search(question, k=k, within=app.held_to(wanted))
         if as_json:
             from rag.records import evidence_record
 

@@ -10,6 +10,7 @@ import re
 import time
 from collections.abc import Generator as Drafting
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass, field, replace
 from string import Template
 
@@ -148,6 +149,12 @@ class Assistant:
         self._thresholds = thresholds or Thresholds()
         self._quoted_kinds = quoted_kinds
         self._answerability = answerability or Trusting()
+
+    def searching(self, retriever: Retriever) -> Assistant:
+        """Return the same assistant with another retriever, such as one that is held to some articles."""
+        other = copy(self)
+        other._retriever = retriever
+        return other
 
     def answer(self, question: str, history: Sequence[Turn] = (), scenario: Scenario | None = None) -> Answer:
         """Return the checked answer. Raises `UsageError` on an empty question."""

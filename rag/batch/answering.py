@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import replace
 from functools import cache
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import prompts
 from rag.answer.events import Finished
+from rag.answer.filters import Filters
 from rag.answer.scenarios import Scenario, scenario
 from rag.batch.engine import Answering, Prepared, Stopped
 from rag.batch.questions import Question
@@ -22,24 +23,32 @@ if TYPE_CHECKING:
     from rag.answer.assistant import Assistant
 
 
-def with_assistant(assistant: Assistant, settings: Mapping[str, str], default: str | None = None) -> Answering:
-    """Answer with `assistant`; a row without a scenario is answered by the `default` one, where there is one.
+def with_assistant(
+    assistant: Assistant,
+    settings: Mapping[str, str],
+    default: str | None,
+    held_to: Callable[[Filters], Assistant],
+) -> Answering:
+    """Answer with `assistant`, and a row with filters with the one `held_to` them.
+
+    A row without a scenario is answered by the `default` one, where there is one.
 
     Raises `UsageError` where there is no such scenario.
     """
-    known = cache(scenario)
+    known, narrowed = cache(scenario), cache(held_to)
     if default is not None:
         known(default)
 
     def prepare(row: Question, stop: threading.Event) -> Prepared:
         wanted = row.scenario or default
         chosen: Scenario | None = known(wanted) if wanted else None
+        asked = narrowed(row.filters) if row.filters else assistant
         started = time.monotonic()
-        asking = assistant.parts(row.question, row.history, chosen)
+        asking = asked.parts(row.question, row.history, chosen)
         ahead_s = time.monotonic() - started
 
         def answer() -> Answer:
-            with closing(assistant.stream(row.question, row.history, chosen, asking)) as events:  # type: ignore[type-var]  # a generator
+            with closing(asked.stream(row.question, row.history, chosen, asking)) as events:  # type: ignore[type-var]  # a generator
                 for event in events:
                     if isinstance(event, Finished):
                         return replace(event.answer, timings=_later(event.answer.timings, ahead_s))
@@ -47,7 +56,7 @@ def with_assistant(assistant: Assistant, settings: Mapping[str, str], default: s
                         raise Stopped("批量任务已停止")
             raise AssertionError("a stream ends with Finished")
 
-        return Prepared(assistant.prompt(asking), answer)
+        return Prepared(asked.prompt(asking), answer)
 
     return Answering(prepare, settings)
 

@@ -15,6 +15,7 @@ from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from rag.answer.filters import EVERYTHING, of_record
 from rag.batch.questions import Question
 from rag.errors import StorageError, UsageError
 from rag.records import Record
@@ -23,14 +24,15 @@ from rag.schema import Turn
 _TABLES = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS rows (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, question TEXT NOT NULL,
-    history TEXT NOT NULL, scenario TEXT, key TEXT NOT NULL);
+    history TEXT NOT NULL, scenario TEXT, key TEXT NOT NULL, filters TEXT);
 CREATE TABLE IF NOT EXISTS incoming (n INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, question TEXT NOT NULL,
-    history TEXT NOT NULL, scenario TEXT, key TEXT NOT NULL);
+    history TEXT NOT NULL, scenario TEXT, key TEXT NOT NULL, filters TEXT);
 CREATE INDEX IF NOT EXISTS rows_by_key ON rows (key);
 CREATE TABLE IF NOT EXISTS answers (settings TEXT NOT NULL, key TEXT NOT NULL, record TEXT NOT NULL,
     verdict TEXT NOT NULL, due INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (settings, key));
 """
 _ANSWERS = "answers ON answers.key = rows.key AND answers.settings = :settings"
+_ROW = "id, question, history, scenario, filters"
 _RETRIED = {
     "failed": "verdict IN ('failed', 'fallback')",
     "partial": "verdict IN ('failed', 'fallback', 'partial')",
@@ -91,6 +93,9 @@ class Journal:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
             self._db.executescript(_TABLES)
+            for table in ("rows", "incoming"):  # of a batch that was begun before rows had filters
+                if not any(name == "filters" for _, name, *_ in self._db.execute(f"PRAGMA table_info({table})")):
+                    self._db.execute(f"ALTER TABLE {table} ADD COLUMN filters TEXT")
 
     def close(self) -> None:
         """Let go of the file."""
@@ -106,9 +111,10 @@ class Journal:
             self._db.execute("DELETE FROM incoming")
             for n, (row, key) in enumerate(rows):
                 history = json.dumps([asdict(turn) for turn in row.history])
-                values = (n, _whole(row.id), _whole(row.question), history, row.scenario, key)
+                filters = json.dumps(row.filters.record) if row.filters else None
+                values = (n, _whole(row.id), _whole(row.question), history, row.scenario, key, filters)
                 try:
-                    self._db.execute("INSERT INTO incoming VALUES (?, ?, ?, ?, ?, ?)", values)
+                    self._db.execute("INSERT INTO incoming VALUES (?, ?, ?, ?, ?, ?, ?)", values)
                 except sqlite3.IntegrityError as error:
                     raise UsageError(f"第 {n + 1} 个问题的 id 重复：{row.id}", "请改成不同的 id") from error
             absent = "SELECT count(*) FROM {} WHERE key NOT IN (SELECT key FROM {})"
@@ -148,9 +154,8 @@ class Journal:
     def row(self, n: int) -> tuple[Question, str]:
         """Return row `n` and the key of its meaning."""
         with self._guarded():
-            found = self._db.execute("SELECT id, question, history, scenario, key FROM rows WHERE n = ?", (n,))
-            id_, question, history, scenario, key = found.fetchone()
-        return Question(id_, question, tuple(Turn(**turn) for turn in json.loads(history)), scenario), key
+            key, *row = self._db.execute(f"SELECT key, {_ROW} FROM rows WHERE n = ?", (n,)).fetchone()  # noqa: S608  # constants above
+        return _question(*row), key
 
     def keep(self, key: str, record: Record, verdict: str) -> None:
         """Write one answer so that it outlives a kill; an error does not take the place of an answer."""
@@ -176,13 +181,13 @@ class Journal:
 
         Reads on a connection of its own: what is written meanwhile may be seen or not.
         """
-        query = f"SELECT id, question, history, scenario, record FROM rows LEFT JOIN {_ANSWERS} ORDER BY n"  # noqa: S608  # constants above
+        query = f"SELECT record, {_ROW} FROM rows LEFT JOIN {_ANSWERS} ORDER BY n"  # noqa: S608  # constants above
         with self._guarded():
             named = self._named(None)
         with self._our_errors(), closing(sqlite3.connect(self._path, timeout=30)) as db:
-            for id_, question, history, scenario, record in db.execute(query, named):
-                row = Question(id_, question, tuple(Turn(**turn) for turn in json.loads(history)), scenario)
-                told = json.loads(record) | {"id": id_, "question": question} if record else None
+            for record, *values in db.execute(query, named):
+                row = _question(*values)
+                told = json.loads(record) | {"id": row.id, "question": row.question} if record else None
                 yield row, told
 
     def has_answer(self, key: str, settings: Mapping[str, str]) -> bool:
@@ -265,6 +270,12 @@ def digest(settings: Mapping[str, str]) -> str:
     """Return a short name for settings: the same settings have the same."""
     text = json.dumps(dict(settings), sort_keys=True)
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
+
+
+def _question(id_: str, question: str, history: str, scenario: str | None, filters: str | None) -> Question:
+    """A row as `_ROW` reads it."""
+    turns = tuple(Turn(**turn) for turn in json.loads(history))
+    return Question(id_, question, turns, scenario, of_record(json.loads(filters)) if filters else EVERYTHING)
 
 
 def _whole(text: str) -> str:

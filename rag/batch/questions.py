@@ -9,12 +9,14 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from rag.answer.filters import EVERYTHING, FilterFields, Filters, of
 from rag.answer.question import normalise
 from rag.errors import UsageError
 from rag.schema import Turn
@@ -25,6 +27,16 @@ SUFFIXES = (".xlsx", ".csv", ".txt", ".jsonl")
 
 _SCENARIO_NAMES = ("场景", "任务场景", "scenario")
 _HISTORY_NAMES = ("上文", "历史", "对话历史", "history")
+_FILTER_NAMES = {
+    "names": ("筛选刊物",),
+    "issues": ("筛选期号", "筛选刊期"),
+    "columns": ("筛选栏目",),
+    "sources": ("筛选来源",),
+    "since": ("筛选开始日期",),
+    "until": ("筛选结束日期",),
+}
+"""Names that nobody gives to a column of another meaning: 来源 alone may tell where a question came from."""
+_SEVERAL = re.compile(r"[、；;\n]")
 _SPEAKER = re.compile(r"^[ \t]*(?P<who>问|用户|user|答|助手|assistant)[ \t]*[:：]", re.MULTILINE | re.IGNORECASE)
 _ASKING = {"问", "用户", "user"}
 _SAMPLE = 50
@@ -44,16 +56,21 @@ class _Line(BaseModel):
     question: str
     history: list[_Exchange] = []
     scenario: str | None = None
+    filters: FilterFields | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """One row that asks. Of a table `id` is the row's number; `scenario` names a task template."""
+    """One row that asks. Of a table `id` is the row's number; `scenario` names a task template.
+
+    `filters` are as they were written: parts of names, until an assistant is held to them.
+    """
 
     id: str
     question: str
     history: tuple[Turn, ...] = ()
     scenario: str | None = None
+    filters: Filters = EVERYTHING
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +85,8 @@ class QuestionList:
     column: int = 0
     scenario: int | None = None
     history: int | None = None
+    filters: tuple[tuple[str, int], ...] = ()
+    """Each kind of filter that has a column, and the place of that."""
 
     def __iter__(self) -> Iterator[Question]:
         """Yield the questions in the order of the file."""
@@ -78,7 +97,8 @@ class QuestionList:
         """Where the questions stand, in words for the user."""
         if self.sheet is None or self.path.suffix.lower() == ".txt":
             return f"{self.path.name}，每行一个问题"
-        others = {"场景": self.scenario, "上文": self.history}
+        filters = {_FILTER_NAMES[kind][0]: at for kind, at in self.filters}
+        others = {"场景": self.scenario, "上文": self.history, **filters}
         used = "".join(f"，{what}在“{self.sheet.header[at]}”列" for what, at in others.items() if at is not None)
         return f"{self.path.name}（{self.sheet.name}），问题在“{self.sheet.header[self.column]}”列{used}"
 
@@ -87,7 +107,27 @@ class QuestionList:
             if cells[self.column]:
                 history = _turns(cells[self.history]) if self.history is not None else ()
                 scenario = cells[self.scenario] if self.scenario is not None else ""
-                yield Question(str(number), cells[self.column], history, scenario or None)
+                filters = self._filters(number, {kind: cells[at] for kind, at in self.filters if cells[at]})
+                yield Question(str(number), cells[self.column], history, scenario or None, filters)
+
+    def _filters(self, number: int, written: dict[str, str]) -> Filters:
+        """What the filter cells of a row say; several names stand with 、 between them."""
+        several: dict[str, list[str]] = {
+            kind: [name.strip() for name in _SEVERAL.split(cell) if name.strip()]
+            for kind, cell in written.items()
+            if kind not in {"since", "until"}
+        }
+        days = {kind: cell.strip()[:10] for kind, cell in written.items() if kind in {"since", "until"}}
+        with self._of_line_number(number):
+            return of(**several, **days)  # type: ignore[arg-type]  # by the names of `_FILTER_NAMES`
+
+    @contextmanager
+    def _of_line_number(self, number: int) -> Iterator[None]:
+        """What is wrong is told with the place where it stands."""
+        try:
+            yield
+        except UsageError as error:
+            raise UsageError(f"{self.path.name} 第 {number} 行：{error.what}", error.next_step) from error
 
     def _of_lines(self) -> Iterator[Question]:
         try:
@@ -109,7 +149,9 @@ class QuestionList:
                 '每行应为 {"id": "…", "question": "…"}',
             ) from error
         history = tuple(Turn(turn.user, turn.assistant) for turn in row.history)
-        return Question(row.id or str(number), row.question, history, row.scenario)
+        with self._of_line_number(number):
+            filters = row.filters.filters() if row.filters else EVERYTHING
+        return Question(row.id or str(number), row.question, history, row.scenario, filters)
 
 
 def open_questions(path: Path, *, sheet: str | None = None, column: str | None = None) -> QuestionList:
@@ -134,7 +176,9 @@ def open_questions(path: Path, *, sheet: str | None = None, column: str | None =
         place = _place(table, column)
     else:
         place = guess_column(table.header, [cells for _, cells in islice(table.rows(), _SAMPLE)])
-    return QuestionList(path, table, place, table.find(*_SCENARIO_NAMES), table.find(*_HISTORY_NAMES))
+    places = {kind: table.find(*names) for kind, names in _FILTER_NAMES.items()}
+    filters = tuple((kind, at) for kind, at in places.items() if at is not None)
+    return QuestionList(path, table, place, table.find(*_SCENARIO_NAMES), table.find(*_HISTORY_NAMES), filters)
 
 
 def _place(table: Sheet, column: str) -> int:
@@ -173,5 +217,7 @@ def meaning(row: Question) -> str:
         asked = normalise(row.question, len(row.question) + 1).rstrip(_ENDS)
     except UsageError:  # nothing is asked: the row will say so
         asked = row.question
-    told = [asked, row.scenario, [(turn.user, turn.assistant) for turn in row.history]]
+    told: list[object] = [asked, row.scenario, [(turn.user, turn.assistant) for turn in row.history]]
+    if row.filters:
+        told.append(row.filters.record)
     return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:32]

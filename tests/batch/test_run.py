@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import signal
+import sqlite3
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
+from rag.answer.filters import Filters
 from rag.batch import Answering, Batch, Prepared, Question, Stopped, batch_path, open_questions, plan_batch, run_batch
 from rag.errors import StorageError, UsageError
 from rag.schema import Answer, Mode, Turn, Verdict
@@ -134,14 +137,15 @@ def test_questions_that_mean_the_same_are_asked_once_and_answered_each(tmp_path:
         {"id": "b", "question": " 廈門有 多少家"},
         {"id": "c", "question": "厦门有多少家？", "history": [{"user": "只说民营的"}]},
         {"id": "d", "question": "厦门有多少家？", "scenario": "时间线"},
+        {"id": "e", "question": "厦门有多少家？", "filters": {"issues": ["第4期"]}},
     ]
     source.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
     answerer = Answerer()
     report = run(source, tmp_path / "out.jsonl", answerer)
-    assert len(answerer.asked) == 3
-    assert (report.total, report.done, report.same) == (4, 4, 1)
+    assert len(answerer.asked) == 4
+    assert (report.total, report.done, report.same) == (5, 5, 1)
     told = lines(tmp_path / "out.jsonl")
-    assert [line["id"] for line in told] == ["a", "b", "c", "d"]
+    assert [line["id"] for line in told] == ["a", "b", "c", "d", "e"]
     assert told[1]["question"] == " 廈門有 多少家"
     assert told[1]["answer"] == told[0]["answer"]
 
@@ -287,6 +291,38 @@ def test_rows_with_the_same_evidence_follow_each_other_and_evidence_is_found_ahe
 
 def three(*ids: str) -> list[Question]:
     return [Question(id_, f"{id_}有多少") for id_ in ids or ("甲", "乙", "丙")]
+
+
+def test_a_row_comes_back_from_the_journal_as_it_went_in(tmp_path: Path) -> None:
+    rows = [
+        Question(
+            "甲",
+            "那海南呢",
+            (Turn("厦门有多少家", "2000余家"),),
+            "时间线",
+            Filters(issues=("第4期",), since="2025-01-01"),
+        ),
+        Question("乙", "厦门有多少家"),
+    ]
+    with Batch(tmp_path / "b.db") as batch:
+        batch.create(rows, {})
+        assert [row for row, _ in batch.records()] == rows
+        seen: list[Question] = []
+        batch.run(Answering.plain(lambda row: seen.append(row) or answered(row.question), ""))  # type: ignore[func-returns-value]
+    assert seen == rows
+
+
+def test_a_batch_that_was_begun_before_rows_had_filters_goes_on(tmp_path: Path) -> None:
+    path = tmp_path / "b.db"
+    with Batch(path) as batch:
+        batch.create(three(), {})
+    with closing(sqlite3.connect(path)) as db:
+        for table in ("rows", "incoming"):
+            db.execute(f"ALTER TABLE {table} DROP COLUMN filters")  # one of two names
+    with Batch(path) as batch:
+        assert [row for row, _ in batch.records()] == three()
+        batch.create(three("甲", "丁"), {})
+        assert [row for row, _ in batch.records()] == three("甲", "丁")
 
 
 def test_an_event_stops_a_run_in_mid_answer_and_the_next_goes_on(tmp_path: Path) -> None:

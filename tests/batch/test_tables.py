@@ -18,6 +18,7 @@ from openpyxl.chart import BarChart
 from openpyxl.styles import Font
 from openpyxl.worksheet.datavalidation import DataValidation
 
+from rag.answer.filters import Filters
 from rag.batch import Answering, Batch, Question, open_questions, output, tables
 from rag.errors import UsageError
 from rag.schema import Answer, Turn, Verdict
@@ -107,6 +108,36 @@ def test_columns_may_hold_scenario_and_history(tmp_path: Path, said: str, turns:
     path = workbook(tmp_path / "a.xlsx", ("问题", "场景", "上文"), ("那海南呢", "时间线", said))
     assert list(open_questions(path)) == [Question("2", "那海南呢", turns, "时间线")]
     assert open_questions(path).about.endswith("问题在“问题”列，场景在“场景”列，上文在“上文”列")
+
+
+def test_columns_may_hold_filters_and_a_column_that_is_only_called_source_does_not(tmp_path: Path) -> None:
+    path = workbook(
+        tmp_path / "a.xlsx",
+        ("问题", "来源", "筛选期号", "筛选栏目", "筛选开始日期"),
+        ("厦门？", "热线", "第4期、第5期", "", "2025-02-11 00:00:00"),
+        ("海南？", "热线", "", "", ""),
+    )
+    first, second = open_questions(path)
+    assert first.filters == Filters(issues=("第4期", "第5期"), since="2025-02-11")
+    assert second == Question("3", "海南？")
+    assert open_questions(path).about.endswith(
+        "筛选期号在“筛选期号”列，筛选栏目在“筛选栏目”列，筛选开始日期在“筛选开始日期”列"
+    )
+
+
+def test_a_wrong_date_is_told_with_its_row(tmp_path: Path) -> None:
+    path = workbook(tmp_path / "a.xlsx", ("问题", "筛选结束日期"), ("厦门？", ""), ("海南？", "昨天"))
+    with pytest.raises(UsageError, match=r"a\.xlsx 第 3 行：日期不对：昨天。.*2025-02-11"):
+        list(open_questions(path))
+
+
+def test_lines_may_hold_filters_and_a_name_that_is_none_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_text('{"question": "厦门？", "filters": {"columns": ["医保动态"]}}\n', encoding="utf-8")
+    assert [row.filters for row in open_questions(path)] == [Filters(columns=("医保动态",))]
+    path.write_text('{"question": "厦门？", "filters": {"column": ["医保动态"]}}\n', encoding="utf-8")
+    with pytest.raises(UsageError, match=r"第 1 行 filters\.column 不对"):
+        list(open_questions(path))
 
 
 # --- .xlsx ------------------------------------------------------------

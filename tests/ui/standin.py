@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from rag.answer.events import Event, EvidenceFound, Finished, Stage, Token
+from rag.answer.filters import Filters
 from rag.answer.scenarios import Scenario
 from rag.batch import BatchReport, Plan
 from rag.errors import IndexMissing, ModelError
@@ -234,7 +235,17 @@ class StandIn:
     def add_files(self, paths: Sequence[Path]) -> None:
         self.added.extend(paths)
 
-    def search(self, question: str, history: Sequence[Turn] = (), k: int | None = None) -> tuple[Evidence, ...]:
+    def held_to(self, wanted: Filters) -> Filters | None:
+        return wanted.among(self.index.articles) if wanted else None
+
+    def search(
+        self,
+        question: str,
+        history: Sequence[Turn] = (),
+        k: int | None = None,
+        within: Callable[[Article], bool] | None = None,
+    ) -> tuple[Evidence, ...]:
+        self.within.append(within)
         if self.error is not None:
             raise self.error
         return EVIDENCE[:k]

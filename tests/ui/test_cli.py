@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from rag.answer.filters import Filters
 from rag.errors import IndexBroken
 from rag.settings import ROOT
 from tests.ui.standin import ANSWER, StandIn
@@ -61,6 +62,30 @@ def test_ask_json_prints_one_json_object_and_nothing_else(run: Run):
     assert record["answer"] == ANSWER.text
     assert record["citations"][0]["page"] == 7
     assert record["verdict"] == "answered"
+
+
+@pytest.mark.parametrize("command", ["ask", "search"])
+def test_a_question_is_held_to_what_the_options_say(run: Run, app: StandIn, command: str):
+    options = ("--issue", "第4期", "--issue", "附件", "--column-name", "医保", "--since", "2025-02-01")
+    assert run(command, QUESTION, *options)[0] == 0
+    assert run(command, QUESTION)[0] == 0
+    issues = ("卫生健康信息动态2025年第4期（总第341期）", "附件.md")
+    assert app.within == [Filters(issues=issues, columns=("医保动态",), since="2025-02-01"), None]
+
+
+@pytest.mark.parametrize("command", ["ask", "search"])
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--source", "日报"), "没有来源“日报”。可用：健康报"),
+        (("--until", "昨天"), "日期不对：昨天。请写成 2025-02-11 这样"),
+        (("--since", "2025-02-12", "--until", "2025-02-11"), "开始日期 2025-02-12 晚于结束日期 2025-02-11"),
+    ],
+)
+def test_a_filter_that_is_wrong_is_wrong_usage(run: Run, command: str, options: tuple[str, ...], said: str):
+    code, out, err = run(command, QUESTION, *options)
+    assert (code, out) == (2, "")
+    assert said in err
 
 
 @pytest.mark.parametrize(("name", "start"), [("答.docx", b"PK"), ("答.md", b"## "), ("答.TXT", "问：".encode())])

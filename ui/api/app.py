@@ -21,6 +21,7 @@ from sse_starlette import EventSourceResponse
 
 from rag import batch
 from rag.answer.events import Event, EvidenceFound, Finished
+from rag.answer.filters import EVERYTHING, FilterFields, Filters
 from rag.errors import WeiceError
 from rag.records import Record, answer_record, evidence_record
 from rag.schema import Turn
@@ -41,6 +42,7 @@ PREFIXES = ("/v1", "/api", "/mcp", "/healthz", "/readyz", "/metrics", "/docs", "
 """The paths that are the API's; all others are the page's."""
 
 Question = Annotated[str, Field(min_length=1, max_length=100_000, description="问题")]
+HeldTo = Annotated[FilterFields | None, Field(description="只在这些资料里找：都符合才算，同一项里写几个则任一即可")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class SearchRequest(BaseModel):
     question: Question
     history: Annotated[list[PastTurn], Field(max_length=100, description="上文，由先到后")] = []
     k: Annotated[int, Field(ge=1, le=100, description="列出几段")] = 8
+    filters: HeldTo = None
 
     def turns(self) -> tuple[Turn, ...]:
         """The earlier exchanges as the assistant takes them."""
@@ -89,6 +92,7 @@ class AskRequest(BaseModel):
     id: Annotated[str | None, Field(max_length=200, description="原样放进回答")] = None
     scenario: Annotated[str | None, Field(max_length=100, description="任务场景的名称")] = None
     no_llm: Annotated[bool, Field(description="不用大模型，直接摘录原文")] = False
+    filters: HeldTo = None
 
     def turns(self) -> tuple[Turn, ...]:
         """The earlier exchanges as the assistant takes them."""
@@ -104,6 +108,7 @@ class BatchQuestion(BaseModel):
     id: Annotated[str | None, Field(max_length=200, description="原样放进回答；不写就是序号")] = None
     history: Annotated[list[PastTurn], Field(max_length=100, description="上文，由先到后")] = []
     scenario: Annotated[str | None, Field(max_length=100, description="任务场景的名称")] = None
+    filters: HeldTo = None
 
 
 class BatchRequest(BaseModel):
@@ -123,9 +128,14 @@ class BatchRequest(BaseModel):
                 one.question,
                 tuple(Turn(turn.user, turn.assistant) for turn in one.history),
                 one.scenario,
+                _filters(one.filters),
             )
             for number, one in enumerate(self.questions, start=1)
         ]
+
+
+def _filters(wanted: FilterFields | None) -> Filters:
+    return wanted.filters() if wanted else EVERYTHING
 
 
 _BEARER = HTTPBearer(auto_error=False, description="weice key create 得到的密钥；本机使用且没有要求登录时可以不给")
@@ -206,7 +216,7 @@ def list_models(request: Request, _: Reader) -> Record:
 @keyed.post("/api/ask", summary="回答一个问题", response_description="一条完整的回答记录", tags=["问答"])
 async def ask(body: AskRequest, request: Request, user: Reader) -> Record:
     """Answer one question; the same record as `weice ask --json`."""
-    asked = Asked(body.question, user, "api", body.turns(), body.scenario, body.no_llm)
+    asked = Asked(body.question, user, "api", body.turns(), body.scenario, body.no_llm, _filters(body.filters))
     return answer_record(await while_there(request, _parts(request).answers.answer(asked)), body.id)
 
 
@@ -214,7 +224,8 @@ async def ask(body: AskRequest, request: Request, user: Reader) -> Record:
 def search(body: SearchRequest, request: Request, user: Reader) -> Record:
     """Find passages; the same record as `weice search --json`."""
     parts = _parts(request)
-    found = parts.app.search(body.question, body.turns(), body.k)
+    held_to = parts.app.held_to(_filters(body.filters))
+    found = parts.app.search(body.question, body.turns(), body.k, within=held_to)
     parts.store.audit.note(user.name, "api", "search", body.question)
     return {"retrieved": [evidence_record(item) for item in found]}
 

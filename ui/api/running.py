@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, TypeVar
 from starlette.requests import Request
 
 from rag.answer.events import Event, Finished
+from rag.answer.filters import EVERYTHING, Filters
 from rag.schema import Answer, Turn
 from ui.api.errors import ApiError
 from ui.api.guard import Limits
@@ -40,6 +41,7 @@ class Asked:
     history: Sequence[Turn] = ()
     scenario: str | None = None
     no_llm: bool = False
+    filters: Filters = EVERYTHING
 
 
 class ClientGone(Exception):
@@ -153,7 +155,8 @@ class Answers:
         from rag.answer.scenarios import scenario
 
         chosen = scenario(asked.scenario) if asked.scenario else None
-        assistant = self._app.assistant(use_llm=self.use_llm and not asked.no_llm)
+        held_to = self._app.held_to(asked.filters)
+        assistant = self._app.assistant(use_llm=self.use_llm and not asked.no_llm, within=held_to)
         with closing(assistant.stream(asked.question, asked.history, chosen)) as events:  # type: ignore[type-var]
             yield from events
 

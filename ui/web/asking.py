@@ -16,11 +16,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rag.answer.events import Event, Finished
+from rag.answer.filters import EVERYTHING, Filters
 from rag.errors import IndexStateError, WeiceError
 from rag.records import Record, answer_record
 from rag.schema import Answer, Article, Evidence, Turn
 from ui.store import history
-from ui.web.filters import EVERYTHING, Filters
 from ui.web.view.chat import Exchange, Running, advance
 
 if TYPE_CHECKING:

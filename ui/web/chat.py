@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
+from rag.answer.filters import choices, of, of_record
 from rag.errors import UsageError, WeiceError
 from ui.store import Reason
 from ui.web.asking import Asked, Job
 from ui.web.context import AT_ONCE, QUIET, Web, hidden, panel, told
-from ui.web.filters import choices, of, of_record
 from ui.web.view import chat as view
 from ui.web.view.parts import button, note
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from rag.answer.filters import Filters
 from rag.errors import IndexBroken
 from rag.records import answer_record
 from rag.schema import Turn
@@ -36,6 +37,30 @@ def test_search_gives_the_record_of_the_command_line(api: Api):
     got = api.client.post("/api/search", json={**ASK, "k": 1}).json()
     assert set(got) == {"retrieved"}
     assert got["retrieved"] == answer_record(ANSWER)["retrieved"][:1]
+
+
+@pytest.mark.parametrize("path", ["/api/ask", "/api/search"])
+def test_a_question_is_held_to_what_the_filters_say(api: Api, path: str):
+    whole = Filters(issues=("卫生健康信息动态2025年第4期（总第341期）",), since="2025-02-01")
+    asked = {**ASK, "filters": {"issues": ["第4期"], "since": "2025-02-01"}}
+    assert api.client.post(path, json=asked).status_code == 200
+    assert api.client.post(path, json=ASK).status_code == 200
+    assert api.app.within == [whole, None]
+
+
+@pytest.mark.parametrize("path", ["/api/ask", "/api/search"])
+@pytest.mark.parametrize(
+    ("filters", "said"),
+    [
+        ({"issues": ["第9期"]}, "没有期号“第9期”"),
+        ({"since": "昨天"}, "日期不对"),
+        ({"issue": ["第4期"]}, "filters.issue"),
+    ],
+)
+def test_filters_that_are_wrong_are_told(api: Api, path: str, filters: dict[str, object], said: str):
+    response = api.client.post(path, json={**ASK, "filters": filters})
+    assert response.status_code == 400
+    assert said in str(response.json()["error"])
 
 
 def test_the_library_by_article_and_by_issue(api: Api):

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from rag.answer.filters import Filters
 from tests.ui.api.places import Answerer, Api
 from ui.store import LOCAL
 
@@ -48,6 +49,16 @@ def test_a_list_is_answered_in_its_order_under_its_own_ids(made: tuple[Api, Answ
     assert results[0]["citations"]
     assert [one["id"] for one in api.client.get("/api/batch").json()["batches"]] == [status["id"]]
     assert api.store.audit.list(LOCAL)[0].action == "batch"
+
+
+def test_filters_are_passed_on(made: tuple[Api, Answerer]):
+    api, answerer = made
+    rows = [{"question": "厦门？", "filters": {"issues": ["第4期"]}}, {"question": "厦门？"}]
+    created = api.client.post("/api/batch", json={"questions": rows}).json()
+    _until(api, created["id"], "done")
+    assert [row.filters for row in answerer.asked] == [Filters(issues=("第4期",)), Filters()]
+    wrong = {"questions": [{"question": "厦门？", "filters": {"since": "昨天"}}]}
+    assert api.client.post("/api/batch", json=wrong).status_code == 400
 
 
 def test_history_scenario_and_mode_are_passed_on(made: tuple[Api, Answerer]):

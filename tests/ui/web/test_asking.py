@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from rag.answer.filters import Filters
 from rag.errors import StorageError, UsageError
 from rag.records import Record
 from rag.schema import Turn
@@ -17,7 +18,6 @@ from tests.ui.standin import ANSWER, EVIDENCE, REFUSED, ROUND, WILD, StandIn
 from tests.ui.store.places import store as new_store
 from ui.store import Store
 from ui.web.asking import CUT_OFF, STOPPED, Asked, Desk, Job, coverage, suggestions
-from ui.web.filters import Filters
 from ui.web.view.chat import Exchange, Running
 
 TIMEOUT_S = 60

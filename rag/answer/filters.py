@@ -1,10 +1,16 @@
-"""What a reader holds a question to: newsletters, issues, columns, sources, dates."""
+"""What a reader holds a question to: newsletters, issues, columns, sources, dates.
+
+A filter is asked of each article; nothing here searches.
+"""
 
 from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
 
 from rag.errors import UsageError
 from rag.records import Record
@@ -41,6 +47,20 @@ class Filters:
         date = article.issue.date.isoformat() if article.issue.date else ""
         return bool(date) and self.since <= date <= (self.until or date)
 
+    def among(self, articles: Sequence[Article]) -> Filters:
+        """Write out what is asked for as the library has it: a part of a name is enough, 第4期 of an issue.
+
+        Raises `UsageError` where there is nothing of that name.
+        """
+        names, issues, columns, sources = choices(articles)
+        return replace(
+            self,
+            names=_written_out("刊物", self.names, names),
+            issues=_written_out("期号", self.issues, issues),
+            columns=_written_out("栏目", self.columns, columns),
+            sources=_written_out("来源", self.sources, sources),
+        )
+
     @property
     def label(self) -> str:
         """In words, what is asked for."""
@@ -58,6 +78,25 @@ class Filters:
 EVERYTHING = Filters()
 """Nothing is left out."""
 
+Names = Annotated[list[Annotated[str, Field(min_length=1, max_length=200)]], Field(max_length=50)]
+
+
+class FilterFields(BaseModel):
+    """Filters as other programs write them in JSON."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    names: Annotated[Names, Field(description="刊物，写一部分即可，下同")] = []
+    issues: Annotated[Names, Field(description="期号，如 2025年第4期")] = []
+    columns: Annotated[Names, Field(description="栏目")] = []
+    sources: Annotated[Names, Field(description="来源")] = []
+    since: Annotated[str, Field(max_length=20, description="从哪天的期号起，如 2025-02-11")] = ""
+    until: Annotated[str, Field(max_length=20, description="到哪天的期号止")] = ""
+
+    def filters(self) -> Filters:
+        """The same as it is asked of articles. Raises `UsageError` where a date is none, or the span is empty."""
+        return of(**self.model_dump())
+
 
 def of(
     names: Sequence[str] | None = None,
@@ -67,7 +106,7 @@ def of(
     since: str | None = "",
     until: str | None = "",
 ) -> Filters:
-    """What the page's boxes say. Raises `UsageError` where a date is none, or the span is empty."""
+    """What was chosen or written. Raises `UsageError` where a date is none, or the span is empty."""
     start, end = _date(since), _date(until)
     if start and end and start > end:
         raise UsageError(f"开始日期 {start} 晚于结束日期 {end}", "请改一下筛选的日期")
@@ -91,6 +130,22 @@ def choices(articles: Sequence[Article]) -> tuple[list[str], list[str], list[str
     )
     names, issues, columns, sources = ([v for v in dict.fromkeys(values) if v] for values in every)
     return names, issues, columns, sources
+
+
+_SHOWN = 12
+
+
+def _written_out(what: str, wanted: Sequence[str], known: Sequence[str]) -> tuple[str, ...]:
+    """Those of the known names that are wanted, whole or in part."""
+    found: list[str] = []
+    for value in wanted:
+        some = [name for name in known if name == value] or [name for name in known if value in name]
+        if not some:
+            more = "等" if len(known) > _SHOWN else ""
+            there = f"可用：{'、'.join(known[:_SHOWN])}{more}" if known else "资料库里都没有写"
+            raise UsageError(f"没有{what}“{value[:40]}”", there)
+        found += some
+    return tuple(dict.fromkeys(found))
 
 
 def _date(text: str | None) -> str:
