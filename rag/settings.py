@@ -91,6 +91,7 @@ class Settings(BaseSettings):
     dense_weight: float = Field(0.32, ge=0, le=0.5, description="融合时段落向量一路的权重")
     sentence_weight: float = Field(0.38, ge=0, le=0.5, description="融合时逐句向量一路的权重，余下归关键词")
     boosts: bool = Field(True, description="是否按问题中的省份、年份、期号、栏目调整次序")
+    typos: bool = Field(True, description="是否改正问题里的同音错字：射香 → 麝香（资料里没有前者，有后者）")
     reranker: str = Field(
         "features",
         min_length=1,

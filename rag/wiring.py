@@ -41,7 +41,7 @@ _BATCH_PATIENCE_S = 300.0
 _SHAPING = {
     *("embedding_model", "local_llm", "llm", "llm_base_url", "llm_model", "llm_writes", "llm_context"),
     *("answer_tokens", "candidates", "passages", "dense", "sentences", "words", "dense_weight", "sentence_weight"),
-    *("boosts", "reranker", "ranker", "sentence_ranker", "evidence_tokens", "thresholds"),
+    *("typos", "boosts", "reranker", "ranker", "sentence_ranker", "evidence_tokens", "thresholds"),
     *("answerable_from", "max_question_chars"),
 }
 """The settings that shape answers: with others a batch's rows are asked anew."""
@@ -127,7 +127,7 @@ class App:
     def reload(self) -> None:
         """Answer from what is the live index now; questions on their way go on with the one that they have."""
         self.__dict__["index"] = self.store.open(model=self.embedder.name)
-        for name in ("reranker", "retriever"):
+        for name in ("reranker", "retriever", "spelling"):
             self.__dict__.pop(name, None)
 
     @property
@@ -231,6 +231,16 @@ class App:
             columns=sorted(columns),
         )
 
+    @cached_property
+    def spelling(self) -> Callable[[str], str]:
+        """What puts typos right in a question, by the text of the live index."""
+        from rag.answer.typos import Spelling
+
+        if not self.settings.typos:
+            return str
+        articles = self.index.articles
+        return Spelling(lambda: "\n".join(f"{a.title}\n{a.text}" for a in articles), self.words).corrected
+
     def held_to(self, wanted: Filters) -> Filters | None:
         """Return `wanted` written out as the library has it, None where nothing is asked for. Raises `UsageError`."""
         return wanted.among(self.index.articles) if wanted else None
@@ -245,7 +255,7 @@ class App:
         """Return the passages for `question`, best first, of some articles alone where told."""
         from rag.answer.question import normalise, standalone
 
-        asked = standalone(normalise(question, self.settings.max_question_chars), history)
+        asked = self.spelling(standalone(normalise(question, self.settings.max_question_chars), history))
         return tuple(self._retriever_within(within).retrieve(asked, k or self.settings.passages))
 
     def _retriever_within(self, within: Callable[[Article], bool] | None) -> HybridRetriever:
@@ -344,6 +354,7 @@ class App:
             thresholds=Thresholds(limits.coverage, 0.0 if s.reranker == "off" else limits.score),
             quoted_kinds=frozenset({AnswerKind.LIST, AnswerKind.SUMMARY} if short else ()),
             answerability=self._answerability() if use_llm else None,
+            spelling=self.spelling,
         )
 
     def _answerability(self) -> LeaningCheck | None:

@@ -167,3 +167,25 @@ def test_a_remote_service_without_its_key_is_refused_before_anything_is_sent(tmp
     app = App(load_settings(llm="deepseek", data_dir=tmp_path))
     with pytest.raises(SettingsError, match=r"接口 deepseek 需要密钥.*WEICE_LLM_API_KEY"):
         _ = app.generator
+
+
+# --- typos ------------------------------------------------------------
+
+HERBS = {"药": "# 人工麝香\n\n人工麝香由中国医学科学院研制。麝香保心丸含人工麝香，年产3000万盒。"}
+
+
+def test_a_typo_is_searched_for_as_it_is_meant_and_the_reader_sees_it(tmp_path: Path) -> None:
+    asked = "射香保心丸年产多少万盒？"
+    answer = program(tmp_path, HERBS, llm="none").assistant().answer(asked)
+    assert (answer.question, answer.standalone) == (asked, "麝香保心丸年产多少万盒？")
+    assert "3000万盒" in answer.text
+
+
+def test_a_typo_in_what_was_asked_before_is_put_right_too_and_a_setting_leaves_all_as_typed(tmp_path: Path) -> None:
+    app = program(tmp_path, HERBS, llm="none")
+    history = [Turn("射香保心丸含什么？", "人工麝香")]
+    right = app.assistant().answer("年产多少万盒呢", history).standalone
+    assert "麝香保心丸" in right
+    assert "射香" not in right
+    as_typed = app.with_settings(typos=False).assistant().answer("年产多少万盒呢", history).standalone
+    assert as_typed == right.replace("麝香保心丸", "射香保心丸")

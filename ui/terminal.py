@@ -24,7 +24,7 @@ from rich.text import Text
 
 from rag.answer.events import Event, EvidenceFound, Finished, Stage, Token
 from rag.schema import Answer, Article, Evidence, Support, Verdict
-from ui.labels import MODES, SUPPORTS, VERDICTS, citation_place, place, strength
+from ui.labels import MODES, SUPPORTS, VERDICTS, citation_place, place, searched_for, strength
 
 if TYPE_CHECKING:
     from rag.batch import BatchReport, Plan
@@ -139,6 +139,8 @@ def show_answer(out: Console, answer: Answer) -> None:
         out.print("\n相近内容：")
         show_evidence(out, answer.evidence[:3])
     out.print()
+    if searched := searched_for(answer.question, answer.standalone):
+        out.print(searched, style="dim")
     out.print(_verdict_line(answer), style="bold")
 
 

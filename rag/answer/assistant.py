@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Callable, Iterator, Sequence
 from collections.abc import Generator as Drafting
-from collections.abc import Iterator, Sequence
 from copy import copy
 from dataclasses import dataclass, field, replace
 from string import Template
@@ -128,11 +128,12 @@ class Assistant:
         thresholds: Thresholds | None = None,
         quoted_kinds: frozenset[Kind] = frozenset(),
         answerability: Answerability | None = None,
+        spelling: Callable[[str], str] = str,
     ) -> None:
         """Compose the parts; without a generator every answer is made of quotes.
 
         `quoted_kinds` are what the generator is too small to retell: they are quoted, and what it writes on other
-        kinds is followed by what it leaves out of the quotes.
+        kinds is followed by what it leaves out of the quotes. `spelling` puts typos right in what is searched for.
         """
         self._retriever = retriever
         self._reader = reader
@@ -149,6 +150,7 @@ class Assistant:
         self._thresholds = thresholds or Thresholds()
         self._quoted_kinds = quoted_kinds
         self._answerability = answerability or Trusting()
+        self._spelling = spelling
 
     def searching(self, retriever: Retriever) -> Assistant:
         """Return the same assistant with another retriever, such as one that is held to some articles."""
@@ -177,8 +179,8 @@ class Assistant:
         """
         clock = _Clock()
         yield Stage("理解问题")
-        asked = normalise(question, self._max_question_chars)
-        alone = standalone(asked, history)
+        asked = self._normalised(question)
+        alone = self._alone(asked, history)
         yield Stage("检索")
         asking = self.parts(asked, history, scenario) if asking is None else asking
         evidence = interleave([part.evidence for part in asking], self._passages)
@@ -209,13 +211,20 @@ class Assistant:
 
         A scenario with a table asks a question that names several places of each place by itself.
         """
-        asked = normalise(question, self._max_question_chars)
-        alone = standalone(asked, history)
+        asked = self._normalised(question)
+        alone = self._alone(asked, history)
         named = places(alone) if scenario and scenario.table else ()
         if len(named) < 2:
-            return tuple(self._part(standalone(one, history), scenario) for one in parts(asked))
+            return tuple(self._part(self._alone(one, history), scenario) for one in parts(asked))
         rows = [(place, one) for place in named for one in parts(asked_of(place, alone))]
         return tuple(self._part(one, scenario, place) for place, one in rows)
+
+    def _normalised(self, question: str) -> str:
+        return self._spelling(normalise(question, self._max_question_chars))
+
+    def _alone(self, question: str, history: Sequence[Turn]) -> str:
+        """The question by itself, with the typos in what was asked before put right too."""
+        return self._spelling(standalone(question, history)) if history else question
 
     def _part(self, question: str, scenario: Scenario | None, row: str | None = None) -> Part:
         """Search and read for one question."""

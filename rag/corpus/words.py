@@ -108,6 +108,15 @@ class Words:
         """Return the words of `text` in order, each character in one word only."""
         return [word for word in self._cutter.cut(fold(text)) if _is_word(word)]
 
+    def tagged(self, text: str) -> list[tuple[str, str]]:
+        """Return the words of the dictionary that make up `text`, each with jieba's tag; no word is guessed."""
+        return [(word, tag) for word, tag in self._cutter.tag(text, False)]
+
+    def is_known(self, word: str) -> bool:
+        """Whether the dictionary or the lexicon holds `word`."""
+        known: bool = self._cutter.has_word(word)
+        return known
+
     def nouns(self, text: str) -> list[str]:
         """Return the nouns and names of two characters or more in `text`, in order."""
         return [word for word, tag in self._cutter.tag(fold(text), False) if tag[:1] in _NOUN_TAGS and len(word) > 1]

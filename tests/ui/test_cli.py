@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from rag.errors import IndexBroken
 from rag.settings import ROOT
 from tests.ui.standin import ANSWER, StandIn
 from ui.cli import main
+from ui.terminal import console, show_answer
 
 Run = Callable[..., tuple[int, str, str]]
 
@@ -62,6 +64,12 @@ def test_ask_json_prints_one_json_object_and_nothing_else(run: Run):
     assert record["answer"] == ANSWER.text
     assert record["citations"][0]["page"] == 7
     assert record["verdict"] == "answered"
+
+
+def test_what_was_searched_for_is_told_where_it_is_not_what_was_asked(capsys: pytest.CaptureFixture[str]):
+    show_answer(console(), replace(ANSWER, question="射香保心丸？", standalone="麝香保心丸？"))
+    show_answer(console(), ANSWER)
+    assert capsys.readouterr().out.count("按“麝香保心丸？”检索\n") == 1
 
 
 @pytest.mark.parametrize("command", ["ask", "search"])

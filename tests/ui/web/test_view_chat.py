@@ -175,3 +175,10 @@ def test_what_was_given_is_seen_on_the_buttons():
 def test_strength_is_relative_to_the_best_passage_of_the_search():
     assert [strength(score, 2.0) for score in (2.0, 1.7, 1.2, 0.2)] == ["强", "强", "中", "弱"]
     assert strength(0.0, 0.0) == "弱"
+
+
+def test_what_was_searched_for_is_told_where_it_is_not_what_was_asked() -> None:
+    typo = replace(ANSWER, question="射香保心丸？", standalone="麝香保心丸？")
+    assert "按“麝香保心丸？”检索" in shown(typo)
+    assert "按“" not in shown(replace(ANSWER, question="廈門 有多少家？", standalone="厦门有多少家？"))
+    assert "&lt;b&gt;" in shown(replace(ANSWER, standalone="<b>"))

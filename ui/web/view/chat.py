@@ -13,7 +13,7 @@ from rag.answer.citing import opens_item
 from rag.answer.events import Event, EvidenceFound, Stage, Token
 from rag.records import Record, evidence_record
 from rag.schema import Article, Mode, Support, Verdict
-from ui.labels import MODES, SUPPORTS, VERDICTS, strength
+from ui.labels import MODES, SUPPORTS, VERDICTS, searched_for, strength
 from ui.web.view.parts import button, error, joined, note, text
 
 FIRST_CARDS = 3
@@ -121,7 +121,7 @@ def exchange(one: Exchange, *, last: bool = False) -> str:
     answer = one.answer
     refused = answer["verdict"] == Verdict.REFUSED
     parts = [_asked(answer["question"]), _head(answer), f'<div class="wc-answer">{_body(one.id, answer)}</div>']
-    parts.append(note(_remark(answer)))
+    parts += [note(searched_for(answer["question"], answer["standalone_question"])), note(_remark(answer))]
     if answer["unmatched_numbers"]:
         parts.append(note(f"未能在引文中核对到的数字：{'、'.join(answer['unmatched_numbers'])}", warn=True))
     if answer["citations"]:
