@@ -128,6 +128,15 @@ def open_list(path: Path, sheet: str | None = None) -> Sheet:
     return replace(table, header=header, header_row=number, _above=titles + 1)
 
 
+def sheet_names(path: Path) -> tuple[str, ...]:
+    """Return the names of a workbook's sheets, those that can be seen first; other tables have none."""
+    if path.suffix.lower() != ".xlsx":
+        return ()
+    with _workbook(path) as book:
+        pages = sorted(book.worksheets, key=lambda page: page.sheet_state != "visible")
+        return tuple(page.title for page in pages)
+
+
 def _opened(path: Path, sheet: str | None, rows: int) -> tuple[Sheet, list[Row]]:
     """The table, its first row taken for the header, and its first rows that are not empty."""
     if not path.is_file():

@@ -83,13 +83,15 @@ def build(
     """Put API and page together as one ASGI application."""
     from ui.api.app import build_api
     from ui.api.guard import LoopbackNames
+    from ui.batches import Batches
 
-    api = build_api(app, store, use_llm=use_llm, login=login, limits=limits(app.settings))
+    batches = Batches(app, store, use_llm=use_llm)
+    api = build_api(app, store, use_llm=use_llm, login=login, limits=limits(app.settings), batches=batches)
     page: ASGIApp = api  # which says of every path that it has none
     if not api_only:
         from ui.web.page import build_web
 
-        page = build_web(app, store, use_llm=use_llm, guarded=login, root_path=root_path)
+        page = build_web(app, store, use_llm=use_llm, guarded=login, root_path=root_path, batches=batches)
     whole = Together(api, page, root_path)
     return whole if login else LoopbackNames(whole)
 

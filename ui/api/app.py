@@ -26,11 +26,11 @@ from rag.errors import WeiceError
 from rag.records import Record, answer_record, evidence_record
 from rag.schema import Turn
 from ui.api import errors, library, openai
-from ui.api.batches import Batches
 from ui.api.guard import BodyLimit, Gate, Guarded, Limits
 from ui.api.metrics import Measured, Metrics
 from ui.api.running import Answers, Asked, ClientGone, while_there
 from ui.api.tools import WebTools
+from ui.batches import Batches
 from ui.store import Role, Store, User
 
 if TYPE_CHECKING:
@@ -243,7 +243,7 @@ def create_batch(body: BatchRequest, request: Request, user: Reader) -> Record:
 
 @keyed.get("/api/batch", summary="我的批量任务", tags=["批量"])
 def list_batches(request: Request, user: Reader) -> Record:
-    """List one's own batches, the latest first."""
+    """List one's own batches, the latest first; an administrator's list is everybody's."""
     return {"batches": _parts(request).batches.list(user)}
 
 
@@ -385,12 +385,23 @@ def _data(record: Record) -> dict[str, str]:
     return {"data": json.dumps(record, ensure_ascii=False)}
 
 
-def build_api(app: App, store: Store, *, use_llm: bool, login: bool, limits: Limits | None = None) -> FastAPI:
-    """Put the API together. With `login`, every route but health and documentation needs a key."""
+def build_api(
+    app: App,
+    store: Store,
+    *,
+    use_llm: bool,
+    login: bool,
+    limits: Limits | None = None,
+    batches: Batches | None = None,
+) -> FastAPI:
+    """Put the API together. With `login`, every route but health and documentation needs a key.
+
+    `batches` are those that a page beside it runs too.
+    """
     limits = limits or Limits()
     gate, figures = Gate(store, limits, login=login), Metrics()
     answers = Answers(app, store, figures, limits, use_llm=use_llm)
-    batches = Batches(app, store, use_llm=use_llm)
+    batches = batches or Batches(app, store, use_llm=use_llm)
     tools = WebTools(app, store, answers)
 
     @asynccontextmanager

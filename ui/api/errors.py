@@ -21,6 +21,7 @@ from rag.errors import (
     UsageError,
     WeiceError,
 )
+from ui.batches import NoSuchBatch, StillRunning, TooManyBatches
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +45,9 @@ class ApiError(WeiceError):
 
 
 _STATUS: tuple[tuple[type[WeiceError], int, str, str], ...] = (
+    (NoSuchBatch, 404, "invalid_request_error", "not_found"),
+    (StillRunning, 409, "invalid_request_error", "still_running"),
+    (TooManyBatches, 429, "rate_limit_error", "too_many_batches"),
     (UsageError, 400, "invalid_request_error", "invalid_value"),
     (AccessError, 403, "permission_error", "not_allowed"),
     (IndexStateError, 503, "server_error", "no_index"),

@@ -42,6 +42,7 @@ __all__ = [
     "drafted_case",
     "history",
     "need",
+    "now",
     "open_store",
 ]
 

@@ -25,7 +25,10 @@ class BatchEntry:
 
 
 class BatchList:
-    """The batches of one database. Whose they are not, for those they do not exist: `UsageError`."""
+    """The batches of one database. Whose they are not, for those they do not exist: `UsageError`.
+
+    `user` None asks as one who may see everybody's.
+    """
 
     def __init__(self, database: Database, *, clock: Callable[[], dt.datetime] = now) -> None:
         """Keep them in `database`."""
@@ -39,13 +42,15 @@ class BatchList:
             session.add(row)
         return _entry(row)
 
-    def list(self, user: str, limit: int = 100, offset: int = 0) -> tuple[BatchEntry, ...]:
+    def list(self, user: str | None, limit: int = 100, offset: int = 0) -> tuple[BatchEntry, ...]:
         """Those of a user, the latest first."""
-        wanted = select(BatchRow).where(BatchRow.user == user).order_by(BatchRow.created_at.desc(), BatchRow.id)
+        wanted = select(BatchRow).order_by(BatchRow.created_at.desc(), BatchRow.id)
+        if user is not None:
+            wanted = wanted.where(BatchRow.user == user)
         with self._db.reading() as session:
             return tuple(_entry(row) for row in session.scalars(wanted.limit(limit).offset(offset)))
 
-    def get(self, id_: str, user: str) -> BatchEntry:
+    def get(self, id_: str, user: str | None) -> BatchEntry:
         """One of a user."""
         with self._db.reading() as session:
             return _entry(_own(session, id_, user))
@@ -56,9 +61,9 @@ class BatchList:
             session.delete(_own(session, id_, user))
 
 
-def _own(session: Session, id_: str, user: str) -> BatchRow:
+def _own(session: Session, id_: str, user: str | None) -> BatchRow:
     row = session.get(BatchRow, id_)
-    if row is None or row.user != user:
+    if row is None or user not in (None, row.user):
         raise UsageError("没有这个批量任务", "它可能已被删除，请刷新列表")
     return row
 

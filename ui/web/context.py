@@ -5,14 +5,18 @@ from __future__ import annotations
 import functools
 import inspect
 import logging
+import re
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import gradio as gr
 
 from rag.errors import WeiceError
+from ui.batches import Batches
 from ui.store import LOCAL, Role, Store, User, need
 from ui.web.asking import INTERNAL, Desk
 from ui.web.reader import Shelf
@@ -23,6 +27,9 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_UNSAFE = re.compile(r'[\\/:*?"<>|\s\x00-\x1f]+')
+FILE_NAME_CHARS = 40
+
 
 @dataclass(frozen=True, slots=True)
 class Web:
@@ -32,6 +39,7 @@ class Web:
     store: Store
     desk: Desk
     shelf: Shelf
+    batches: Batches
     guarded: bool
     root_path: str = ""
     """Where a reverse proxy puts the page."""
@@ -52,6 +60,16 @@ def panel(value: str = "", **more: Any) -> gr.HTML:
 def hidden(id_: str | None = None) -> gr.Textbox:
     """A word that the page keeps for an event, unseen; what comes back is checked like anything from outside."""
     return gr.Textbox(visible="hidden", elem_id=id_, show_label=False, container=False)
+
+
+def file_name(title: str) -> str:
+    """A title as the name of a file, on any system."""
+    return _UNSAFE.sub("_", title).strip("._")[:FILE_NAME_CHARS] or "对话"
+
+
+def fresh_folder() -> Path:
+    """A place for a file that is made to be taken away."""
+    return Path(tempfile.mkdtemp(prefix="weice-"))
 
 
 def told(work: Callable[..., Any]) -> Callable[..., Any]:

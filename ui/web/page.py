@@ -19,8 +19,9 @@ from fastapi import FastAPI
 from starlette.datastructures import MutableHeaders
 
 from rag.errors import IndexStateError, UsageError
+from ui.batches import Batches
 from ui.store import Role, Store, User
-from ui.web import audit, chat, evaluation, feedback, history, library
+from ui.web import audit, batch, chat, evaluation, feedback, history, library
 from ui.web.asking import Desk
 from ui.web.context import AT_ONCE, QUIET, Web, panel, told
 from ui.web.reader import Shelf
@@ -70,6 +71,8 @@ def build_blocks(web: Web) -> gr.Blocks:
                 talking = chat.add_tab(web, blocks)
             with gr.Tab("历史", id="history") as tab:
                 history.add_tab(web, tab, talking)
+            with gr.Tab("批量", id="batch") as tab:
+                batch.add_tab(web, tab)
             with gr.Tab("资料库", id="library") as tab:
                 held = library.add_tab(web, tab)
             with gr.Tab("反馈", id="feedback", visible=not web.guarded) as judged:
@@ -107,10 +110,19 @@ def _tie_reader(web: Web, reader: gr.HTML, panels: list[gr.HTML]) -> None:
     reader.clear(lambda: "", outputs=[reader], **AT_ONCE)
 
 
-def build_web(app: App, store: Store, *, use_llm: bool, guarded: bool = False, root_path: str = "") -> ASGIApp:
+def build_web(
+    app: App,
+    store: Store,
+    *,
+    use_llm: bool,
+    guarded: bool = False,
+    root_path: str = "",
+    batches: Batches | None = None,
+) -> ASGIApp:
     """The whole web application, to be run by any ASGI server.
 
-    `guarded` lets nobody in without an account; `root_path` is where a reverse proxy puts it.
+    `guarded` lets nobody in without an account; `root_path` is where a reverse proxy puts it; `batches` are those
+    that an API beside it runs too.
     """
     fonts = ("system-ui", "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", "sans-serif")
     theme = gr.themes.Default(
@@ -120,7 +132,8 @@ def build_web(app: App, store: Store, *, use_llm: bool, guarded: bool = False, r
         font_mono=[gr.themes.Font("ui-monospace"), gr.themes.Font("monospace")],
     ).set(button_primary_background_fill="*primary_700", button_primary_background_fill_hover="*primary_800")
     no_docs: dict[str, Any] = {"docs_url": None, "redoc_url": None, "openapi_url": None}
-    surroundings = Web(app, store, Desk(app, store, use_llm=use_llm), Shelf(app), guarded, root_path)
+    batches = batches or Batches(app, store, use_llm=use_llm)
+    surroundings = Web(app, store, Desk(app, store, use_llm=use_llm), Shelf(app), batches, guarded, root_path)
     web = gr.mount_gradio_app(
         FastAPI(title=TITLE, **no_docs),
         build_blocks(surroundings),

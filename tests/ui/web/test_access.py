@@ -15,6 +15,7 @@ import pytest
 from rag.errors import AccessError
 from tests.ui.standin import NASTY, StandIn
 from tests.ui.web.conftest import Seen, Site, file_store, served, watched
+from ui.batches import Batches
 from ui.store import LOCAL, Entry, Role, Store
 from ui.store.database import now
 from ui.web.asking import Desk
@@ -25,9 +26,9 @@ from ui.web.view import audit as audit_view
 PASSWORD = "correct horse battery"  # noqa: S105  # of accounts made for these tests
 PEOPLE = {"小读": Role.READER, "小编": Role.EDITOR, "老管": Role.ADMIN}
 TABS = {
-    "小读": ["问答", "历史", "资料库"],
-    "小编": ["问答", "历史", "资料库", "反馈", "评测"],
-    "老管": ["问答", "历史", "资料库", "反馈", "评测", "审计"],
+    "小读": ["问答", "历史", "批量", "资料库"],
+    "小编": ["问答", "历史", "批量", "资料库", "反馈", "评测"],
+    "老管": ["问答", "历史", "批量", "资料库", "反馈", "评测", "审计"],
 }
 
 
@@ -45,7 +46,9 @@ def asking(name: str | None) -> gr.Request:
 
 def surroundings(tmp_path: Path, store: Store, *, guarded: bool) -> Web:
     app = StandIn(tmp_path)
-    return Web(app, store, Desk(app, store, use_llm=False), Shelf(app), guarded)  # type: ignore[arg-type]
+    app.batches = tmp_path / "batches"  # type: ignore[attr-defined]
+    batches = Batches(app, store, use_llm=False)  # type: ignore[arg-type]
+    return Web(app, store, Desk(app, store, use_llm=False), Shelf(app), batches, guarded)  # type: ignore[arg-type]
 
 
 def test_every_event_learns_who_asks_and_what_they_may_do_as_of_now(tmp_path: Path, store: Store):
