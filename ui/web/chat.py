@@ -10,9 +10,10 @@ import gradio as gr
 
 from rag.answer.filters import choices, of, of_record
 from rag.errors import UsageError, WeiceError
+from rag.export import exported
 from ui.store import Reason
 from ui.web.asking import Asked, Job
-from ui.web.context import AT_ONCE, QUIET, Web, hidden, panel, told
+from ui.web.context import AT_ONCE, QUIET, Web, file_name, fresh_folder, hidden, panel, told
 from ui.web.view import chat as view
 from ui.web.view.parts import button, note
 
@@ -59,6 +60,7 @@ class _Chat:
         with gr.Column(elem_id="ask-bar"):
             self._complaint()
             self._hint = panel(elem_id="hint")
+            self._word = gr.File(label="导出的文件", visible=False, elem_id="answer-file", interactive=False)
             with gr.Row():
                 self._box = gr.Textbox(
                     show_label=False, container=False, placeholder="请输入问题，按 Enter 发送", lines=1, max_lines=6,
@@ -112,7 +114,7 @@ class _Chat:
     def lay_out(self, blocks: gr.Blocks) -> ChatTab:
         """Tie the events."""
         shown = [self._talk, self._found, self._draft, self._box, self._send, self._stop, self._fresh]
-        shown += [self._address, self._editing, self._hint]
+        shown += [self._address, self._editing, self._hint, self._word]
         how = [self._extractive, self._scenario, self._address, self._editing, *self._filters]
         stream: dict[str, Any] = {**QUIET, "outputs": shown, "concurrency_limit": READERS_AT_ONCE}
 
@@ -140,6 +142,7 @@ class _Chat:
         edits = [self._box, self._editing, self._hint]
         self._talk.edit(told(self._on_edit), outputs=edits, **QUIET).then(None, js=_TO_BOX, **AT_ONCE)
         self._hint.click(lambda: ("", "", ""), outputs=edits, **AT_ONCE)
+        self._talk.click(told(self._on_word), outputs=[self._word], **QUIET)
         self._judging()
         return ChatTab(self._address, self._talk)
 
@@ -248,6 +251,7 @@ class _Chat:
             self._box: "",
             self._editing: "",
             self._hint: "",
+            self._word: _no_file(),
             self._address: address,
             self._send: gr.update(visible=False),
             self._stop: gr.update(visible=True),
@@ -281,12 +285,22 @@ class _Chat:
             self._address: "",
             self._editing: "",
             self._hint: "",
+            self._word: _no_file(),
         }
 
     def _on_edit(self, event: gr.EventData, request: gr.Request) -> tuple[str, str, str]:
         turn = self._web.store.conversations.turn(turn_of(event.at), self._web.user(request).name)
         line = "正在修改问题：发送后，原来的问答和它之后的都会被替换。"
         return turn.question, str(turn.id), note(line) + button("不改了", "cancel", "")
+
+    def _on_word(self, event: gr.EventData, request: gr.Request) -> Any:
+        """Make a Word file of one answer."""
+        answer = self._web.store.conversations.turn(turn_of(event.at), self._web.user(request).name).answer
+        if answer is None:
+            raise UsageError("这个问题没有回答", "请刷新网页再试")
+        path = fresh_folder() / f"{file_name(answer['question'])}.docx"
+        exported(path, [answer])
+        return gr.update(visible=True, value=str(path))
 
     def _scenarios(self) -> tuple[Any, str]:
         """The scenarios as their files stand now; a broken one is told of."""
@@ -318,6 +332,10 @@ class _Chat:
         chosen = Reason(reason) if reason else None
         self._web.store.feedback.give(turn_of(turn), user, good=False, reason=chosen, right_answer=right)
         return (view.conversation(self._web.desk.exchanges(address, user)), *_blame_shut())
+
+
+def _no_file() -> Any:
+    return gr.update(visible=False, value=None)
 
 
 def _button(label: str, id_: str, **more: Any) -> gr.Button:

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import re
-import tempfile
-from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
+from rag.errors import UsageError
+from rag.export import exported
 from ui.web.chat import ChatTab
-from ui.web.context import AT_ONCE, QUIET, Web, hidden, panel, told
+from ui.web.context import AT_ONCE, QUIET, Web, file_name, fresh_folder, hidden, panel, told
 from ui.web.view import history as view
 from ui.web.view.parts import note
 
 _OPEN = "(id) => { if (id) location.assign(`?c=${encodeURIComponent(id)}`); return []; }"
-_UNSAFE = re.compile(r'[\\/:*?"<>|\s\x00-\x1f]+')
-FILE_NAME_CHARS = 40
 
 
 def add_tab(web: Web, tab: gr.Tab, chat: ChatTab) -> None:
@@ -84,10 +81,15 @@ class _History:
             case "delete":
                 line = f"要删除“{conversation.title}”和其中的 {len(turns)} 个问答吗？删除后不能恢复。"
                 return shown | {self._deleting: gr.update(visible=True), self._warning: note(line, warn=True)}
-            case _:
-                path = Path(tempfile.mkdtemp(prefix="weice-")) / f"{_file_name(conversation.title)}.md"
-                path.write_text(view.as_markdown(conversation, turns), encoding="utf-8")
+            case "md" | "docx":
+                path = fresh_folder() / f"{file_name(conversation.title)}.{event.act}"
+                if event.act == "docx":
+                    exported(path, view.as_records(turns), conversation.title)
+                else:
+                    path.write_text(view.as_markdown(conversation, turns), encoding="utf-8")
                 return shown | {self._exported: gr.update(visible=True, value=str(path))}
+            case _:
+                raise UsageError("没有这个操作", "请刷新网页再试")
 
     def _on_rename(self, chosen: str, title: str, search: str, request: gr.Request) -> dict[Any, Any]:
         self._web.store.conversations.rename(chosen, self._web.user(request).name, title)
@@ -99,7 +101,3 @@ class _History:
         self._web.desk.stop(chosen)
         self._web.store.conversations.delete(chosen, user)
         return self._shown(search, request)
-
-
-def _file_name(title: str) -> str:
-    return _UNSAFE.sub("_", title).strip("._")[:FILE_NAME_CHARS] or "对话"

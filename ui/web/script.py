@@ -7,7 +7,7 @@ serves it, `SCRIPT` does those that need no server. Nothing here makes HTML of d
 ON_LOAD = """
 const events = {open: 'select', retry: 'retry', edit: 'edit', up: 'like', down: 'like', suggest: 'example_select',
   close: 'clear'};
-const own = new Set(['copy', 'print', 'jump']);
+const own = new Set(['copy', 'cite', 'print', 'jump']);
 element.addEventListener('click', (event) => {
   const target = event.target.closest('[data-act]');
   if (!target || !element.contains(target)) return;
@@ -33,7 +33,9 @@ SCRIPT = """
     copy(button) {
       const turn = button.closest('.wc-turn');
       const parts = ['.wc-answer', '.wc-citations'].map((part) => turn.querySelector(part)?.innerText);
-      const text = parts.filter(Boolean).join('\\n\\n');
+      weice.cite(button, parts.filter(Boolean).join('\\n\\n'));
+    },
+    cite(button, text) {
       const old = () => {
         const box = document.createElement('textarea');
         box.value = text;

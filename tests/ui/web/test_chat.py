@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import docx
 import pytest
 
 from tests.ui.web.conftest import Seen
@@ -160,6 +161,24 @@ def test_an_answer_is_copied_as_text_with_its_sources(seen: Seen):
     copied = seen.page.evaluate("navigator.clipboard.readText()")
     assert "厦门有2000余家定点医药机构接入即时结算系统。" in copied
     assert "卫生健康信息动态2025年第4期（总第341期）" in copied
+
+
+def test_the_quotes_are_copied_as_documents_cite_them_and_the_answer_taken_away_as_word(seen: Seen):
+    seen.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    seen.answered("厦门？")
+    seen.page.click("#talk [data-act=cite]")
+    seen.page.wait_for_selector("#talk >> text=已复制")
+    first = seen.page.evaluate("navigator.clipboard.readText()").splitlines()[0]
+    assert first.startswith("“目前全市有2000余家定点医药机构接入即时结算系统。”（《卫生健康信息动态》2025年第4期")
+    assert first.endswith("，《国家出手！2025年医疗机构回款大提速》，健康报，第7页）")
+    seen.page.click("#talk [data-act=word]")
+    with seen.page.expect_download() as download:
+        seen.page.locator("#answer-file a[download]").first.click()
+    assert download.value.suggested_filename == "厦门？.docx"
+    told = "".join(paragraph.text for paragraph in docx.Document(str(download.value.path())).paragraphs)
+    assert "2000余家" in told
+    seen.answered("湖南？")
+    assert not seen.page.locator("#answer-file").is_visible()
 
 
 def test_an_empty_question_is_not_asked(seen: Seen):

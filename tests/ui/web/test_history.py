@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
+import docx
 import pytest
 from markdown_it import MarkdownIt
 
+from rag.export import exported
 from rag.records import answer_record
 from tests.ui.standin import ANSWER, NASTY
 from tests.ui.store.places import store
@@ -50,6 +53,21 @@ def test_the_list_stays_text_and_says_when_it_is_empty():
     assert "&lt;script&gt;" in view.conversations((), NASTY)
 
 
+def words(path: Path) -> str:
+    return "\n".join(paragraph.text for paragraph in docx.Document(str(path)).paragraphs)
+
+
+def test_a_conversation_as_word_has_every_question_the_failed_ones_too(tmp_path: Path):
+    conversations = store().conversations
+    talk = conversations.create("甲")
+    conversations.add(talk.id, "甲", ANSWER.question, answer_record(ANSWER) | {"coverage": {}, "suggestions": []})
+    conversations.fail(conversations.ask(talk.id, "甲", "后来呢？").id, "大模型没有启动")
+    _, turns = conversations.load(talk.id, "甲")
+    exported(tmp_path / "对话.docx", view.as_records(turns), "对话")
+    for part in ("对话", ANSWER.question, "2000余家", "后来呢？", "大模型没有启动"):
+        assert part in words(tmp_path / "对话.docx")
+
+
 @pytest.mark.browser
 def test_a_conversation_is_found_opened_renamed_exported_and_deleted(seen: Seen):
     for question in ("厦门的<i>历史</i>？", "湖南的历史？"):
@@ -65,11 +83,17 @@ def test_a_conversation_is_found_opened_renamed_exported_and_deleted(seen: Seen)
     seen.page.fill("#new-title input, #new-title textarea", "厦门的新名字")
     seen.page.click("#rename")
     seen.page.wait_for_selector("#history .wc-item >> text=厦门的新名字")
-    seen.page.click("#history [data-act=export]")
+    seen.page.click("#history [data-act=md]")
     with seen.page.expect_download() as download:
         seen.page.locator("#exported a[download]").first.click()
     assert download.value.suggested_filename == "厦门的新名字.md"
     assert "2000余家" in download.value.path().read_text(encoding="utf-8")
+    seen.page.click("#history [data-act=docx]")
+    seen.page.wait_for_selector("#exported >> text=.docx")
+    with seen.page.expect_download() as download:
+        seen.page.locator("#exported a[download]").first.click()
+    assert download.value.suggested_filename == "厦门的新名字.docx"
+    assert "2000余家" in words(download.value.path())
     seen.page.click("#history [data-act=resume]")
     seen.page.wait_for_selector("#talk .wc-citations", state="visible")
     assert seen.page.locator("#talk .wc-question").inner_text() == "厦门的<i>历史</i>？"

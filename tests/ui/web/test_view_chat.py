@@ -182,3 +182,21 @@ def test_what_was_searched_for_is_told_where_it_is_not_what_was_asked() -> None:
     assert "按“麝香保心丸？”检索" in shown(typo)
     assert "按“" not in shown(replace(ANSWER, question="廈門 有多少家？", standalone="厦门有多少家？"))
     assert "&lt;b&gt;" in shown(replace(ANSWER, standalone="<b>"))
+
+
+def test_quotes_are_cited_as_documents_do_it():
+    first, *_ = view.cited_lines(answer_record(ANSWER)).splitlines()
+    assert first == (
+        "“目前全市有2000余家定点医药机构接入即时结算系统。”"
+        "（《卫生健康信息动态》2025年第4期（总第341期），《国家出手！2025年医疗机构回款大提速》，健康报，第7页）"
+    )
+    assert 'data-act="cite"' in shown(ANSWER)
+    assert 'data-act="cite"' not in shown(REFUSED)
+
+
+def test_what_is_not_stored_offers_only_what_needs_no_stored_answer():
+    page = view.exchange(view.Exchange("-1", "问", answer_record(ANSWER), unsaved="没有存"))
+    assert "没有存" in page
+    assert [act for act in ("copy", "cite", "word", "open") if f'data-act="{act}"' not in page] == []
+    assert [act for act in ("retry", "edit", "up", "down") if f'data-act="{act}"' in page] == []
+    assert "重试" not in view.exchange(view.Exchange("-1", "问", said="出错", unsaved="没有存"))

@@ -11,6 +11,7 @@ from html import escape
 
 from rag.answer.citing import opens_item
 from rag.answer.events import Event, EvidenceFound, Stage, Token
+from rag.export import clean, reference
 from rag.records import Record, evidence_record
 from rag.schema import Article, Mode, Support, Verdict
 from ui.labels import MODES, SUPPORTS, VERDICTS, searched_for, strength
@@ -53,6 +54,8 @@ class Exchange:
     retrieved: tuple[Record, ...] = ()
     rating: str = ""
     """`up`, `down` or nothing."""
+    unsaved: str = ""
+    """Why it is not stored, where it is not: what needs the stored one is not offered then."""
 
 
 def advance(state: Running, event: Event) -> Running:
@@ -131,6 +134,7 @@ def exchange(one: Exchange, *, last: bool = False) -> str:
         title = "相近内容" if refused else "检索到的资料"
         parts.append(_evidence(answer["retrieved"], title, one.id, open_=refused))
     parts.append(_coverage(answer.get("coverage") or {}))
+    parts.append(note(one.unsaved, warn=True))
     parts.append(_actions(one))
     if last:
         parts.append(_suggestions(answer.get("suggestions") or ()))
@@ -163,6 +167,8 @@ def _without_answer(one: Exchange) -> str:
     if one.retrieved:
         parts.append(_evidence(one.retrieved, "检索到的资料", one.id, open_=False))
     parts.append(note(one.said) if one.said.startswith("已停止") else error(one.said))
+    if one.unsaved:
+        return _turn([*parts, note(one.unsaved, warn=True)])
     edits = [button("重试", "retry", one.id), button("修改问题", "edit", one.id)]
     return _turn([*parts, f'<div class="wc-actions">{"".join(edits)}</div>'])
 
@@ -266,14 +272,26 @@ def _coverage(coverage: Record) -> str:
 
 
 def _actions(one: Exchange) -> str:
-    buttons = (
-        button("复制", "copy", one.id),
+    answer = one.answer or {}
+    cited = [button("复制引用", "cite", cited_lines(answer), title="引文和出处，如公文里的写法")]
+    stored = (
         button("重试", "retry", one.id),
         button("修改问题", "edit", one.id),
         button("赞", "up", one.id, chosen=one.rating == "up"),
         button("踩", "down", one.id, chosen=one.rating == "down"),
     )
+    buttons = (
+        button("复制", "copy", one.id),
+        *(cited if answer.get("citations") else ()),
+        button("Word", "word", one.id, title="导出这个回答为 Word 文件"),
+        *(() if one.unsaved else stored),
+    )
     return f'<div class="wc-actions">{"".join(buttons)}</div>'
+
+
+def cited_lines(answer: Record) -> str:
+    """The quotes of an answer as they are cited in a document, a line each."""
+    return "\n".join(f"“{clean(c['quote'])}”（{reference(c)}）" for c in answer.get("citations", ()))
 
 
 def _suggestions(questions: tuple[str, ...] | list[str]) -> str:

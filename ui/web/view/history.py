@@ -28,7 +28,9 @@ def _line(one: Conversation, *, chosen: bool) -> str:
     at = f"{local(one.updated_at)} · {one.turns} 问"
     title = escape(one.title or "（无标题）")
     id_ = escape(one.id)
-    acts = button("改名", "rename", one.id) + button("导出", "export", one.id) + button("删除", "delete", one.id)
+    named = {"rename": "改名", "md": "Markdown", "docx": "Word", "delete": "删除"}
+    hints = {"md": "导出为 Markdown 文件", "docx": "导出为 Word 文件，出处在脚注里"}
+    acts = "".join(button(label, act, one.id, title=hints.get(act, "")) for act, label in named.items())
     return (
         f'<div class="wc-item{" wc-chosen" if chosen else ""}"><a href="#" role="button" data-act="resume" '
         f'data-at="{id_}"><b>{title}</b><small>{at}</small></a><span class="wc-item-acts">{acts}</span></div>'
@@ -47,6 +49,11 @@ def as_markdown(conversation: Conversation, turns: Sequence[StoredTurn]) -> str:
         lines += [f"## {plain(turn.question)}", "", local(turn.asked_at), ""]
         lines += _answer(turn.answer) if turn.answer else [plain(turn.error or NOT_ANSWERED), ""]
     return "\n".join(lines)
+
+
+def as_records(turns: Sequence[StoredTurn]) -> list[Record]:
+    """What was asked and answered, as records; a question without an answer says why."""
+    return [turn.answer or {"question": turn.question, "error": turn.error or NOT_ANSWERED} for turn in turns]
 
 
 def _answer(answer: Record) -> list[str]:
