@@ -120,14 +120,14 @@ class App:
         return self.store.open(version=version)
 
     def build_index(self, progress: Progress, *, rebuild: bool = False) -> BuildReport:
-        """Bring the index up to date with the library folders."""
-        s, off = self.settings, self.disabled
-        return self.store.build(s.library, self.embedder, self.words, rebuild=rebuild, without=off, progress=progress)
+        """Bring the index up to date with the library folders, and with the lexicon as its file stands."""
+        s, off, words = self.settings, self.disabled, Words(self.settings.lexicon)
+        return self.store.build(s.library, self.embedder, words, rebuild=rebuild, without=off, progress=progress)
 
     def reload(self) -> None:
         """Answer from what is the live index now; questions on their way go on with the one that they have."""
         self.__dict__["index"] = self.store.open(model=self.embedder.name)
-        for name in ("reranker", "retriever", "spelling"):
+        for name in ("words", "reranker", "retriever", "spelling"):
             self.__dict__.pop(name, None)
 
     @property

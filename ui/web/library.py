@@ -15,6 +15,7 @@ from rag.corpus.readers import SUFFIXES, read
 from rag.errors import IndexStateError, UsageError, WeiceError
 from ui.store import Role
 from ui.web.context import AT_ONCE, QUIET, Web, hidden, panel, told
+from ui.web.lexicon import LexiconEditor
 from ui.web.view import library as view
 from ui.web.view.parts import doing, note
 
@@ -55,6 +56,7 @@ class _Library:
             self._preview = gr.HTML(elem_id="preview")
             self._take = gr.Button("收进资料库", variant="primary", visible=False, elem_id="take")
         self._list = panel(elem_id="library")
+        self._lexicon = LexiconEditor(web)
         with gr.Accordion("索引版本", open=False, elem_id="versions-box"):
             self._versions = panel(elem_id="versions")
 
@@ -74,6 +76,8 @@ class _Library:
         for one_list in listed:
             one_list.click(told(self._on_act), outputs=asking, **QUIET)
         self._yes.click(told(self._on_yes), inputs=[self._chosen, self._act], outputs=done, **one)
+        self._lexicon.lay_out(tab)
+        self._lexicon.update.click(told(self._on_update), outputs=done, **one)
         self._no.click(lambda: gr.update(visible=False), outputs=[self._sure], **AT_ONCE)
         return self._list
 
@@ -132,6 +136,12 @@ class _Library:
         yield {self._take: gr.update(visible=False), self._state: doing("更新索引…")}
         yield from self._updated()
         yield {self._preview: "", self._files: None}
+
+    def _on_update(self, request: gr.Request) -> Iterator[dict[Any, Any]]:
+        editor = self._web.user(request, Role.EDITOR)
+        self._web.store.audit.note(editor.name, "web", "index")
+        yield {self._state: doing("更新索引…")}
+        yield from self._updated()
 
     def _updated(self) -> Iterator[dict[Any, Any]]:
         """Bring the index up to date, telling what is done, and answer from it."""

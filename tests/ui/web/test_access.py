@@ -94,7 +94,8 @@ def test_the_log_stays_text():
 HARMLESS = {"_Chat._on_fresh", "_Chat._scenarios", "_blame_shut"}
 """What needs nobody's name: it reads and changes nothing of anybody's."""
 FOR_EDITORS = {
-    *(f"_Library.{name}" for name in ("_on_files", "_on_take", "_on_act", "_on_yes")),
+    *(f"_Library.{name}" for name in ("_on_files", "_on_take", "_on_update", "_on_act", "_on_yes")),
+    *(f"LexiconEditor.{name}" for name in ("_on_preview", "_on_save")),
     *(f"_Feedback.{name}" for name in ("_on_look", "_on_make", "_on_save")),
     *(f"_Evaluation.{name}" for name in ("_on_look", "_on_start", "_on_stop", "_on_choose")),
 }
