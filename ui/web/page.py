@@ -26,6 +26,7 @@ from ui.web.asking import Desk
 from ui.web.context import AT_ONCE, QUIET, Web, panel, told
 from ui.web.reader import Shelf
 from ui.web.script import SCRIPT
+from ui.web.sessions import Sessions
 from ui.web.style import CSS, SCREENS
 from ui.web.view import chat as chat_view
 from ui.web.view import reader as reader_view
@@ -154,6 +155,8 @@ def build_web(
         css=CSS,
         head=f"<style>{SCREENS}</style>{SCRIPT}",
     )
+    if guarded:
+        return StayHere(Sessions(web, app.settings.session_hours * 3600))
     return StayHere(web)
 
 

@@ -55,6 +55,13 @@ SCRIPT = """
     question() { return document.querySelector('#question textarea'); },
   };
 
+  const ask = window.fetch;
+  window.fetch = async (...how) => {
+    const response = await ask(...how);
+    if (response.status === 401 && weice.question()) location.reload();  // the login is over: ask for it again
+    return response;
+  };
+
   let hits = [], hit = -1;
   const find = (word, step) => {
     const box = reader(), count = box?.querySelector('.wc-find-count');
