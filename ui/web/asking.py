@@ -6,6 +6,7 @@ reading; who reloads in mid-stream joins the same question again. Knows no layou
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 import time
@@ -20,13 +21,13 @@ from rag.answer.filters import EVERYTHING, Filters
 from rag.errors import IndexStateError, WeiceError
 from rag.records import Record, answer_record
 from rag.schema import Answer, Article, Evidence, Turn
-from ui.store import history
+from ui.store import StoredTurn, history, now
 from ui.web.view.chat import Exchange, Running, advance
 
 if TYPE_CHECKING:
     from rag.answer.scenarios import Scenario
     from rag.wiring import App
-    from ui.store import Store, StoredTurn
+    from ui.store import Store
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +36,8 @@ TICK_S = 0.5
 HISTORY_TURNS = 6
 SUGGESTIONS = 3
 SHORT_TITLE = 18
+UNSAVED = 100
+"""Answers that could not be stored, of which the citations can be opened."""
 INTERNAL = "程序内部错误。请重试；仍不行请运行 weice doctor"
 
 STOPPED = "已停止，未给出回答。"
@@ -60,9 +63,17 @@ class Asked:
 class Job:
     """One question on its way. Any number of pages may watch it; its result is stored whoever still looks."""
 
-    def __init__(self, asked: Asked, turn: StoredTurn, history: tuple[Turn, ...], user: str, store: Store) -> None:
-        """Answer the stored `turn`; nothing happens before it is told."""
-        self.asked, self.turn, self.history, self.user = asked, turn, history, user
+    def __init__(
+        self,
+        asked: Asked,
+        turn: StoredTurn,
+        history: tuple[Turn, ...],
+        user: str,
+        store: Store,
+        unsaved: str = "",
+    ) -> None:
+        """Answer the stored `turn`; nothing happens before it is told. `unsaved` says why nothing is stored."""
+        self.asked, self.turn, self.history, self.user, self.unsaved = asked, turn, history, user, unsaved
         self.state = Running(asked.question)
         self.result: Exchange | None = None
         self._store = store
@@ -89,12 +100,14 @@ class Job:
             if self.result is not None:
                 return
             try:
-                self._keep(answer, error)
+                if not self.unsaved:
+                    self._keep(answer, error)
             except WeiceError as problem:
                 log.warning("an answer could not be stored: %s", problem)
-                error = error or str(problem)
+                self.unsaved = unsaved(problem)
             found = tuple(self.state.evidence or ()) if answer is None else ()
-            self.result = Exchange(str(self.turn.id), self.asked.question, answer, error, retrieved=found)
+            id_, asked = str(self.turn.id), self.asked.question
+            self.result = Exchange(id_, asked, answer, error, retrieved=found, unsaved=self.unsaved)
             self._changed.notify_all()
 
     def _keep(self, answer: Record | None, error: str) -> None:
@@ -125,6 +138,9 @@ class Desk:
         self.use_llm = use_llm
         self._jobs: dict[str, Job] = {}
         self._lock = threading.Lock()
+        self._numbers = itertools.count(1)
+        self._unsaved: dict[int, tuple[str, Record]] = {}
+        """The last answers that could not be stored, by turn, each with who asked: their citations still open."""
 
     def start(self, conversation: str, user: str, asked: Asked) -> Job:
         """Begin to answer in the user's `conversation`; a question that is on its way there goes first."""
@@ -137,6 +153,29 @@ class Desk:
             self._jobs[conversation] = job
         threading.Thread(target=self._work, args=(conversation, job), name="weice-ask", daemon=True).start()
         return job
+
+    def start_unsaved(self, conversation: str, user: str, asked: Asked, problem: WeiceError) -> Job:
+        """Begin to answer what can't be stored; `conversation`, if any, is what it follows on."""
+        before = self._store.conversations.load(conversation, user)[1] if conversation else ()
+        turn = StoredTurn(-next(self._numbers), conversation, now(), asked.question, options=asked.options)
+        job = Job(asked, turn, history(before)[-HISTORY_TURNS:], user, self._store, unsaved(problem))
+        key = f"unsaved {turn.id}"
+        with self._lock:
+            self._jobs[key] = job
+        threading.Thread(target=self._work, args=(key, job), name="weice-ask", daemon=True).start()
+        return job
+
+    def stop_unsaved(self, user: str) -> None:
+        """End what is on its way for a user without being stored."""
+        with self._lock:
+            jobs = [job for job in self._jobs.values() if job.unsaved and job.user == user]
+        for job in jobs:
+            job.finish(None, STOPPED)
+
+    def answer(self, turn: int, user: str) -> Record | None:
+        """The answer to the user's `turn`, also one that could not be stored; None where there is none."""
+        asker, answer = self._unsaved.get(turn, ("", None))
+        return answer if answer and asker == user else self._store.conversations.turn(turn, user).answer
 
     def running(self, conversation: str) -> Job | None:
         """The question on its way in `conversation`."""
@@ -170,7 +209,10 @@ class Desk:
         try:
             answer = self._answer(job)
             if answer is not None:
-                job.finish(record_of(answer, job.state.coverage))
+                record = record_of(answer, job.state.coverage)
+                job.finish(record)
+                if job.unsaved:
+                    self._remember(job, record)
         except WeiceError as error:
             job.finish(None, str(error))
         except Exception:
@@ -180,6 +222,12 @@ class Desk:
             with self._lock:
                 if self._jobs.get(conversation) is job:
                     del self._jobs[conversation]
+
+    def _remember(self, job: Job, record: Record) -> None:
+        with self._lock:
+            self._unsaved[job.turn.id] = (job.user, record)
+            for turn in list(self._unsaved)[:-UNSAVED]:
+                del self._unsaved[turn]
 
     def _answer(self, job: Job) -> Answer | None:
         asked = job.asked
@@ -202,6 +250,11 @@ class Desk:
             return coverage(searched, evidence) | {"within": filters.label}
         except IndexStateError:
             return {}
+
+
+def unsaved(problem: WeiceError) -> str:
+    """What is said beside an answer that could not be stored."""
+    return f"{problem.what}，所以这个回答没有存进“历史”，要用请先复制。{problem.next_step}"
 
 
 def record_of(answer: Answer, covered: Record) -> Record:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import gradio as gr
 
 from rag.answer.filters import choices, of, of_record
-from rag.errors import UsageError, WeiceError
+from rag.errors import StorageError, UsageError, WeiceError
 from rag.export import exported
 from ui.store import Reason
 from ui.web.asking import Asked, Job
@@ -179,11 +179,15 @@ class _Chat:
             return
         user = self._web.user(request).name
         chosen, filters = _chosen(scenario), of(names, issues, columns, sources, since, until)
-        if editing:
-            self._web.store.conversations.cut(turn_of(editing), user)
-        address = address or self._web.store.conversations.create(user).id
-        job = self._web.desk.start(address, user, Asked(question.strip(), extractive, chosen, filters))
-        yield from self._watched(job, address, user)
+        asked = Asked(question.strip(), extractive, chosen, filters)
+        try:
+            if editing:
+                self._web.store.conversations.cut(turn_of(editing), user)
+            begun = address or self._web.store.conversations.create(user).id
+            job = self._web.desk.start(begun, user, asked)
+        except StorageError as problem:
+            job, begun = self._web.desk.start_unsaved(address, user, asked, problem), address
+        yield from self._watched(job, begun, user)
 
     def _on_retry(self, address: str, event: gr.EventData, request: gr.Request) -> Iterator[dict[Any, Any]]:
         user = self._web.user(request).name
@@ -238,13 +242,17 @@ class _Chat:
         for state in job.watch(self._web.desk.ahead):
             changed: dict[Any, Any] = {self._draft: view.drafted(state)}
             if shown is None:
-                past = self._web.desk.exchanges(address, user)
+                past = self._past(address, user)
                 changed |= {self._talk: view.conversation(past) if past else "", **self._busy(address)}
             if shown is None or shown.evidence != state.evidence:
                 changed[self._found] = view.found(state)
             shown = state
             yield changed
         yield self._finished(address, user, job)
+
+    def _past(self, address: str, user: str) -> tuple[view.Exchange, ...]:
+        """What was said before; nothing in a conversation that could not be stored."""
+        return self._web.desk.exchanges(address, user) if address else ()
 
     def _busy(self, address: str) -> dict[Any, Any]:
         return {
@@ -259,9 +267,10 @@ class _Chat:
         }
 
     def _finished(self, address: str, user: str, job: Job | None = None) -> dict[Any, Any]:
-        exchanges = self._web.desk.exchanges(address, user)
-        if job is not None and job.result is not None:  # a stopped one still has its evidence
-            exchanges = tuple(job.result if one.id == job.result.id else one for one in exchanges)
+        exchanges = self._past(address, user)
+        if job is not None and (made := job.result) is not None:  # a stopped one still has its evidence
+            exchanges = tuple(made if one.id == made.id else one for one in exchanges)
+            exchanges += (made,) if job.turn.id < 0 else ()
         return {
             self._talk: view.conversation(exchanges),
             self._found: "",
@@ -273,8 +282,10 @@ class _Chat:
         }
 
     def _on_stop(self, address: str, request: gr.Request) -> None:
+        user = self._web.user(request).name
+        self._web.desk.stop_unsaved(user)
         if address:
-            self._web.store.conversations.load(address, self._web.user(request).name)  # whose it is not can't
+            self._web.store.conversations.load(address, user)  # whose it is not can't
             self._web.desk.stop(address)
 
     def _on_fresh(self) -> dict[Any, Any]:
@@ -295,7 +306,7 @@ class _Chat:
 
     def _on_word(self, event: gr.EventData, request: gr.Request) -> Any:
         """Make a Word file of one answer."""
-        answer = self._web.store.conversations.turn(turn_of(event.at), self._web.user(request).name).answer
+        answer = self._web.desk.answer(turn_of(event.at), self._web.user(request).name)
         if answer is None:
             raise UsageError("这个问题没有回答", "请刷新网页再试")
         path = fresh_folder() / f"{file_name(answer['question'])}.docx"
@@ -355,7 +366,7 @@ def _chosen(name: str | None) -> Scenario | None:
 
 
 def turn_of(id_: str) -> int:
-    """The turn that the page names. Raises `UsageError` where that is no turn."""
-    if not id_.isdigit() or len(id_) > 18:
+    """The turn that the page names; one that is not stored is below 0. Raises `UsageError` where that is no turn."""
+    if not id_.removeprefix("-").isdecimal() or len(id_) > 18:
         raise UsageError("没有这个回答", "请刷新网页再试")
     return int(id_)

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from rag.index.build import BuildReport
 
 TICK_S = 0.3
-MAX_UPLOAD = "50mb"
-"""The largest file that the page takes."""
+MAX_UPLOAD = 50 << 20
+"""The largest file that the page takes, in bytes."""
 
 
 def add_tab(web: Web, tab: gr.Tab) -> gr.HTML:

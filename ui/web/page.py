@@ -101,10 +101,10 @@ def _tie_reader(web: Web, reader: gr.HTML, panels: list[gr.HTML]) -> None:
         turn, _, place = str(event.at).partition(":")
         if turn == "article":
             return reader_view.opened(web.shelf.article(place))
-        stored = web.store.conversations.turn(chat.turn_of(turn), user.name)
-        if stored.answer is None:
+        answer = web.desk.answer(chat.turn_of(turn), user.name)
+        if answer is None:
             raise UsageError("这个问题没有回答", "请刷新网页再试")
-        return reader_view.opened(web.shelf.open(stored.answer, turn, place))
+        return reader_view.opened(web.shelf.open(answer, turn, place))
 
     for one in panels:
         one.select(told(on_open), outputs=[reader], **QUIET)
@@ -153,7 +153,7 @@ def build_web(
         mcp_server=False,
         theme=theme,
         css=CSS,
-        head=f"<style>{SCREENS}</style>{SCRIPT}",
+        head=f'<meta name="weice-max-upload" content="{library.MAX_UPLOAD}"><style>{SCREENS}</style>{SCRIPT}',
     )
     if guarded:
         return StayHere(Sessions(web, app.settings.session_hours * 3600))

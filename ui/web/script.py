@@ -55,6 +55,31 @@ SCRIPT = """
     question() { return document.querySelector('#question textarea'); },
   };
 
+  const tell = (line) => {
+    const box = document.createElement('p');
+    box.className = 'wc-error wc-toast';
+    box.setAttribute('role', 'alert');
+    box.textContent = line;
+    box.addEventListener('click', () => box.remove());
+    document.body.append(box);
+    setTimeout(() => box.remove(), 15000);
+  };
+  const small = (event, files) => {
+    const most = Number(document.querySelector('meta[name=weice-max-upload]').content);
+    const big = [...(files || [])].filter((file) => file.size > most);
+    if (!big.length) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    const names = big.map((file) => file.name).join('、');
+    const limit = most < 1 << 20 ? `${most >> 10} KB` : `${most >> 20} MB`;
+    tell(`文件太大，没有上传：${names}。一个文件最多 ${limit}，请拆开后再传`);
+    if (event.target.type === 'file') event.target.value = '';
+  };
+  document.addEventListener('change', (event) => {
+    if (event.target.type === 'file') small(event, event.target.files);
+  }, true);
+  document.addEventListener('drop', (event) => small(event, event.dataTransfer?.files), true);
+
   const ask = window.fetch;
   window.fetch = async (...how) => {
     const response = await ask(...how);

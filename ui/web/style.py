@@ -37,6 +37,8 @@ footer { display: none !important; }
 .wc-note { font-size: .9rem; margin-top: 8px !important; }
 .wc-warn { color: var(--wc-amber); }
 .wc-error { border-left: 3px solid #dc2626; padding: 6px 12px; background: rgba(220, 38, 38, .08); }
+.wc-toast { position: fixed; top: 16px; left: 50%; transform: translateX(-50%); z-index: 2000; max-width: 90vw;
+  background: var(--body-background-fill); box-shadow: 0 2px 12px rgba(0, 0, 0, .25); cursor: pointer; }
 .wc-steps { display: flex; flex-wrap: wrap; gap: 4px 0; list-style: none !important; padding: 0 !important;
   margin: 12px 0 0 !important; font-size: .88rem; color: var(--wc-soft); }
 .wc-steps li { margin: 0; padding: 0; }
