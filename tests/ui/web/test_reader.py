@@ -196,3 +196,12 @@ class TestInTheBrowser:
         assert seen.page.locator("#reader .wc-reader-text").is_visible()
         assert not seen.page.locator("#talk").is_visible()
         assert not seen.page.locator("#ask-bar").is_visible()
+
+
+@pytest.mark.browser
+def test_the_article_stands_beside_the_answer_and_covers_nothing_of_it(seen: Seen):
+    seen.answered("厦门？")
+    seen.page.click("#talk .wc-answer [data-at$=':c1']")
+    seen.page.wait_for_selector("#reader #here")
+    edges = "[...document.querySelectorAll('#talk .wc-turn *, #ask-bar')].map((e) => e.getBoundingClientRect().right)"
+    assert max(seen.page.evaluate(edges)) <= seen.page.locator("#reader").bounding_box()["x"] + 1
