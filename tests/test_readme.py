@@ -42,3 +42,12 @@ def test_every_command_that_readme_shows_is_there() -> None:
     shown = set(re.findall(r"`weice ([a-z]+)", README))
     commands = set(typer.main.get_command(cli).commands)  # type: ignore[attr-defined]  # a group
     assert shown == commands
+
+
+def test_every_picture_that_readme_shows_is_there_and_loads_quickly() -> None:
+    shown = re.findall(r"!\[[^\]]*\]\(([^)]+)\)|<img src=\"([^\"]+)\"", README)
+    pictures = [ROOT / (one or other) for one, other in shown]
+    assert len(pictures) == 2
+    for picture in pictures:
+        assert picture.read_bytes().startswith(b"\x89PNG")
+        assert picture.stat().st_size < 250_000
