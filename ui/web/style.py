@@ -150,8 +150,8 @@ SCREENS = """
 @media (min-width: 901px) {
   .gradio-container:has(.wc-reader) main { margin: 0 !important; width: 54vw !important; max-width: none !important;
     padding-left: 24px !important; padding-right: 24px !important; }
-  .gradio-container:has(.wc-reader) #ask-bar { right: 46vw !important; width: 54vw !important; padding-left: 24px !important;
-    padding-right: 24px !important; }
+  .gradio-container:has(.wc-reader) #ask-bar { right: 46vw !important; width: 54vw !important;
+    padding-left: 24px !important; padding-right: 24px !important; }
 }
 @media (max-width: 900px) { #reader { width: 100vw !important; } .wc-reader { border: 0 !important; } }
 @media print {
