@@ -103,8 +103,8 @@ class Settings(BaseSettings):
     # Answering
     evidence_tokens: int = Field(600, ge=100, description="送入大模型的资料上限（token）")
     thresholds: Thresholds = Field(description="拒答与依据的界线，由 weice eval calibrate 在开发集上定出")
-    answerable_from: float = Field(
-        -0.1, description="本机大模型倾向“资料能直接回答”的对数几率低于此值即拒答；-inf 为不问"
+    answerable_from: float | None = Field(
+        None, description="本机大模型倾向“资料能直接回答”的对数几率低于此值即拒答，0 较严；不设则不问"
     )
     max_question_chars: int = Field(2000, ge=10, description="问题最长字数，超出部分不参与检索")
 

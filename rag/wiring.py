@@ -358,11 +358,13 @@ class App:
         )
 
     def _answerability(self) -> LeaningCheck | None:
-        """The local LLM's word on whether a fact is stated; an endpoint's model says so in its answer."""
+        """The local LLM's word on whether a fact is stated, where it is asked for; an endpoint's says so itself."""
         from rag.answer.judging import LeaningCheck
 
         s = self.settings
-        return LeaningCheck(self.generator, s.answerable_from) if s.llm == "local" and self.generator else None
+        if s.llm != "local" or s.answerable_from is None or self.generator is None:
+            return None
+        return LeaningCheck(self.generator, s.answerable_from)
 
     @property
     def batches(self) -> Path:

@@ -28,6 +28,7 @@ from rag.answer.retrieval import interleave
 from rag.answer.scenarios import Scenario
 from rag.corpus.places import places
 from rag.corpus.sentences import sentences
+from rag.corpus.words import character_pairs
 from rag.errors import GenerationError
 from rag.ports import Generator, Retriever
 from rag.schema import Answer, Evidence, Message, Mode, Support, Timings, Turn, Verdict
@@ -52,6 +53,8 @@ _NO_ANSWER = (
 )
 
 
+SAID = 0.8
+"""Share of a quote's character pairs from which what a small model wrote says the same."""
 STUCK_PIECES = 40
 _STUCK = re.compile(r"(.{1,6}?)\1{11}$")
 """A small model that has lost itself writes the same again and again: no more seconds are spent on it."""
@@ -288,11 +291,17 @@ class Assistant:
         return bool(aligned) and (not lacks or one_side_is_told(part.question, lacks)), lacks
 
     def _left_out(self, part: Part, standing: Sequence[Aligned]) -> list[Aligned]:
-        """The quotes that no standing sentence of the draft cites: of a small model all, else the essential ones."""
+        """The quotes that a draft leaves out: the essential ones that it does not cite.
+
+        A small model cites a sentence and tells half of it: here all quotes that its words do not hold nearly whole.
+        """
         if part.scenario:
             return []
+        if self._quoted_kinds:
+            said = character_pairs("".join(item.text for item in standing))
+            return [item for item in quote(part.reading) if _share_said(item.text, said) < SAID]
         cited = [p for item in standing for p in item.passages]
-        quotes = quote(part.reading, essential=not self._quoted_kinds)
+        quotes = quote(part.reading, essential=True)
         return [item for item in quotes if not any(p.holds(item.passages[0]) for p in cited)]
 
     def _in_its_row(self, part: Part, aligned: Sequence[Aligned]) -> tuple[Aligned, ...]:
@@ -366,6 +375,12 @@ class Assistant:
         clock.mark("total_s")
         mode = Mode.LLM if self._generator else Mode.EXTRACTIVE
         return replace(draft, text=REFUSAL, reason=reason, mode=mode, timings=clock.timings)
+
+
+def _share_said(text: str, said: frozenset[str]) -> float:
+    """The share of a text's character pairs that are among those `said`."""
+    pairs = character_pairs(text)
+    return len(pairs & said) / len(pairs) if pairs else 1.0
 
 
 def _upheld(aligned: Sequence[Aligned]) -> list[Aligned]:

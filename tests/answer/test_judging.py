@@ -91,3 +91,12 @@ def test_questions_for_yes_or_no_are_known_by_their_wording(question: str) -> No
 @pytest.mark.parametrize("question", ["那个小镇叫什么", "哪些药不要钱", "有多少家不合格？"])
 def test_other_questions_are_not(question: str) -> None:
     assert not asks_yes_or_no(question)
+
+
+def test_what_a_small_model_tells_half_of_is_quoted_whole(tmp_path: Path) -> None:
+    index = built(tmp_path, a="# 夜市\n\n江苏开设369场中医夜市，服务33.64万群众，案例入选全国干部培训教材。")
+    answer = assistant(index, ScriptedGenerator("江苏开设了369场中医夜市。"), small=True).answer(
+        "江苏中医夜市办了多少场？"
+    )
+    assert answer.text.startswith("江苏开设了369场中医夜市[1]。")
+    assert "服务33.64万群众" in answer.text

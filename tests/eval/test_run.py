@@ -334,7 +334,7 @@ def test_the_llm_is_asked_whether_a_fact_is_stated_and_its_failure_is_the_questi
                 raise LlmUnavailable("大模型连不上", "请检查接口")
             return -1.0 if "四川" in messages[-1].content else 1.0
 
-    app.settings = app.settings.model_copy(update={"llm": "local"})
+    app.settings = app.settings.model_copy(update={"llm": "local", "answerable_from": 0.0})
     app.generator = Judging(app.settings.data_dir / "asked.log")  # type: ignore[assignment]
     done = run_set(app, home)
     assert done.errors == ("海南",)
