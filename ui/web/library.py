@@ -133,9 +133,9 @@ class _Library:
         for path in wanted:
             self._web.app.disable(path.name, False)
         self._web.store.audit.note(editor.name, "web", "upload", "、".join(sorted(good)))
-        yield {self._take: gr.update(visible=False), self._state: doing("更新索引…")}
+        empty = {self._take: gr.update(visible=False), self._preview: "", self._files: None}
+        yield {**empty, self._state: doing("更新索引…")}  # at once: later it would empty what is put in next
         yield from self._updated()
-        yield {self._preview: "", self._files: None}
 
     def _on_update(self, request: gr.Request) -> Iterator[dict[Any, Any]]:
         editor = self._web.user(request, Role.EDITOR)
