@@ -11,16 +11,7 @@ from openpyxl import Workbook, load_workbook
 
 from rag.errors import UsageError
 from rag.sheets import guess_column, open_sheet, write_table
-
-
-def workbook(path: Path, *rows: tuple[object, ...], title: str = "题") -> Path:
-    book = Workbook()
-    page = book.active
-    page.title = title
-    for row in rows:
-        page.append(row)
-    book.save(path)
-    return path
+from tests.batch.lists import workbook
 
 
 def repacked(path: Path, part: str, old: str, new: str) -> Path:

@@ -1,7 +1,7 @@
 """Tells what each way to choose quotes is worth: `python -m eval.bench.quoting`, on the development questions.
 
-Every question is answered in quotes with all ways on, then with one of them off after the other, in one run and
-without an LLM. Nothing is asserted; questions of a test split are never asked.
+Every answerable question is answered in quotes with all ways on, then with one of them off after the other, in one
+run and without an LLM. Nothing is asserted; questions of a test split are never asked.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from eval.cases import Case, load, select
+from eval.cases import Case
+from eval.fitting import development_cases
 from eval.metrics import answer_scores
 from rag.answer import quoting, reading, selection
 from rag.answer.kinds import Kind
@@ -61,15 +62,6 @@ def switched(where: Any, name: str, value: Any) -> Iterator[None]:
         setattr(where, name, before)
 
 
-def development(paths: Sequence[Path]) -> list[Case]:
-    """The development questions of the datasets: of a split dataset its dev part."""
-    found: list[Case] = []
-    for path in paths:
-        cases = load(path)
-        found += select(cases, "dev") if any(case.split for case in cases) else cases
-    return found
-
-
 def measure(app: App, cases: Sequence[Case]) -> list[float]:
     """Return the mean of each of `SCORES` over the questions, answered in quotes."""
     assistant = app.assistant(use_llm=False)
@@ -85,7 +77,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     names = ("dev.jsonl", "newsletters.jsonl", "more.jsonl")
     parser.add_argument("datasets", nargs="*", type=Path, default=[DATASETS / name for name in names])
-    cases = development(parser.parse_args().datasets)
+    cases = development_cases(parser.parse_args().datasets)
     app = App(load_settings())
     table = Table(title=f"摘录的各种办法（{len(cases)} 题，不用大模型）")
     for heading in ("关掉的办法", "完全答对", "要点", "引用查全", "引用查准", "证据引到", "误拒"):

@@ -185,7 +185,7 @@ class Assistant:
         asked = self._normalised(question)
         alone = self._alone(asked, history)
         yield Stage("检索")
-        asking = self.parts(asked, history, scenario) if asking is None else asking
+        asking = self._asking(asked, alone, history, scenario) if asking is None else asking
         evidence = interleave([part.evidence for part in asking], self._passages)
         clock.mark("retrieve_s")
         yield EvidenceFound(evidence)
@@ -215,7 +215,10 @@ class Assistant:
         A scenario with a table asks a question that names several places of each place by itself.
         """
         asked = self._normalised(question)
-        alone = self._alone(asked, history)
+        return self._asking(asked, self._alone(asked, history), history, scenario)
+
+    def _asking(self, asked: str, alone: str, history: Sequence[Turn], scenario: Scenario | None) -> tuple[Part, ...]:
+        """What `parts` does, of a question in its normal form, which is `alone` by itself."""
         named = places(alone) if scenario and scenario.table else ()
         if len(named) < 2:
             return tuple(self._part(self._alone(one, history), scenario) for one in parts(asked))

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rag.corpus.words import fold
+from rag.corpus.words import fold, words_of
 from rag.errors import StorageError, UsageError
 
 LONGEST = 40
@@ -37,10 +37,9 @@ def read_entries(path: Path) -> tuple[Entry, ...]:
     """Return the entries of a lexicon file; one that is not there has none. Raises `StorageError`."""
     entries = []
     for line in _text(path).splitlines():
-        said, _, remark = line.partition("#")
-        words = tuple(word.strip() for word in said.split("=") if word.strip())
-        if words or remark.strip():
-            entries.append(Entry(words, remark.strip()))
+        words, remark = tuple(words_of(line)), line.partition("#")[2].strip()
+        if words or remark:
+            entries.append(Entry(words, remark))
     return tuple(entries)
 
 

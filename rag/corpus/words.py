@@ -48,9 +48,13 @@ def read_lexicon(paths: Iterable[Path]) -> Iterator[tuple[str, ...]]:
         if not path.is_file():
             continue
         for line in path.read_text(encoding="utf-8-sig", errors="replace").splitlines():
-            words = tuple(fold(word.strip()) for word in line.split("#")[0].split("=") if word.strip())
-            if words:
+            if words := tuple(fold(word) for word in words_of(line)):
                 yield words
+
+
+def words_of(line: str) -> list[str]:
+    """Return the words of a lexicon's line as they are written, without its remark."""
+    return [word.strip() for word in line.partition("#")[0].split("=") if word.strip()]
 
 
 class Words:

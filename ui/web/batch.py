@@ -18,7 +18,7 @@ from rag.errors import UsageError
 from rag.sheets import sheet_names
 from ui.batches import NoSuchBatch
 from ui.store import Role
-from ui.web.context import QUIET, Web, fresh_folder, hidden, panel, told
+from ui.web.context import ANY_SCENARIO, QUIET, Web, fresh_folder, hidden, panel, scenario_choices, told
 from ui.web.view import batch as view
 from ui.web.view.parts import error, note
 
@@ -58,7 +58,7 @@ class _BatchTab:
             self._preview = gr.HTML(elem_id="batch-preview")
             with gr.Row():
                 self._scenario = gr.Dropdown(
-                    [("按问题自动", "")], value="", label="场景", filterable=False, elem_id="batch-scenario"
+                    ANY_SCENARIO, value="", label="场景", filterable=False, elem_id="batch-scenario"
                 )
                 self._quotes = gr.Checkbox(
                     not web.desk.use_llm,
@@ -139,10 +139,8 @@ class _BatchTab:
         }
 
     def _scenarios(self, request: gr.Request) -> Any:
-        from rag.answer.scenarios import scenarios
-
         self._web.user(request)
-        return gr.update(choices=[("按问题自动", ""), *((one.title, one.name) for one in scenarios())])
+        return gr.update(choices=scenario_choices())
 
     def _on_start(
         self,

@@ -13,7 +13,18 @@ from rag.errors import StorageError, UsageError, WeiceError
 from rag.export import exported
 from ui.store import Reason
 from ui.web.asking import Asked, Job
-from ui.web.context import AT_ONCE, QUIET, Web, file_name, fresh_folder, hidden, panel, told
+from ui.web.context import (
+    ANY_SCENARIO,
+    AT_ONCE,
+    QUIET,
+    Web,
+    file_name,
+    fresh_folder,
+    hidden,
+    panel,
+    scenario_choices,
+    told,
+)
 from ui.web.view import chat as view
 from ui.web.view.parts import button, note
 
@@ -72,7 +83,7 @@ class _Chat:
             self._filters = self._sieve()
             with gr.Row(elem_id="ways"):
                 self._scenario = gr.Dropdown(
-                    [("按问题自动", "")], value="", label="场景", container=False, elem_id="scenario", min_width=120,
+                    ANY_SCENARIO, value="", label="场景", container=False, elem_id="scenario", min_width=120,
                     filterable=False,
                 )  # fmt: skip
                 self._extractive = gr.Checkbox(
@@ -315,13 +326,10 @@ class _Chat:
 
     def _scenarios(self) -> tuple[Any, str]:
         """The scenarios as their files stand now; a broken one is told of."""
-        from rag.answer.scenarios import scenarios
-
         try:
-            known = scenarios()
+            return gr.update(choices=scenario_choices()), ""
         except WeiceError as error:
             return gr.update(), note(str(error), warn=True)
-        return gr.update(choices=[("按问题自动", ""), *((s.title, s.name) for s in known)]), ""
 
     # --- judging ------------------------------------------------------------
 

@@ -57,6 +57,17 @@ def panel(value: str = "", **more: Any) -> gr.HTML:
     return gr.HTML(value, js_on_load=ON_LOAD, **more)
 
 
+ANY_SCENARIO = [("按问题自动", "")]
+"""What a scenario chooser offers first."""
+
+
+def scenario_choices() -> list[tuple[str, str]]:
+    """What a scenario chooser offers, as the files stand now. Raises `SettingsError` on a broken one."""
+    from rag.answer.scenarios import scenarios
+
+    return [*ANY_SCENARIO, *((one.title, one.name) for one in scenarios())]
+
+
 def hidden(id_: str | None = None) -> gr.Textbox:
     """A word that the page keeps for an event, unseen; what comes back is checked like anything from outside."""
     return gr.Textbox(visible="hidden", elem_id=id_, show_label=False, container=False)

@@ -116,6 +116,20 @@ def watched(chromium: Any, site: Site, path: str = "", login: tuple[str, str] | 
     assert complaints == []
 
 
+@contextmanager
+def opened(app: App, store: Store, chromium: Any, tab: str = "") -> Iterator[Seen]:
+    """A page of its own over `app`, in quoting mode, on `tab` where one is named."""
+    with served(app, store, use_llm=False) as root, watched(chromium, Site(app, store, root)) as seen:  # type: ignore[arg-type]
+        seen.page.wait_for_selector("#question textarea")
+        if tab:
+            seen.tab(tab)
+        yield seen
+
+
+UPLOADS = ("Method not implemented.",)
+"""What Gradio itself complains of at every upload."""
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     app, store = StandIn(tmp_path_factory.mktemp("site"), delay_s=0.3), file_store(tmp_path_factory.mktemp("store"))

@@ -18,7 +18,7 @@ from rag.records import answer_record
 from rag.schema import Answer
 from rag.wiring import App
 from tests.ui.standin import ANSWER, NASTY
-from tests.ui.web.conftest import Seen, Site, file_store, served, watched
+from tests.ui.web.conftest import UPLOADS, Seen, Site, file_store, opened, served, watched
 from tests.ui.web.test_access import PASSWORD, asking, events, surroundings
 from tests.ui.web.test_library import app
 from ui.store import Role
@@ -160,13 +160,8 @@ class TestInTheBrowser:
     def looking(self, app: App, let: threading.Semaphore, tmp_path: Path, chromium: Any) -> Iterator[Seen]:
         held(app, let)
         store = file_store(tmp_path / "db")
-        with (
-            served(app, store, use_llm=False) as root,
-            watched(chromium, Site(app, store, root)) as seen,  # type: ignore[arg-type]
-        ):
-            seen.expected_complaints = ("Method not implemented.",)  # a warning of Gradio's own at every upload
-            seen.page.wait_for_selector("#question textarea")
-            seen.tab("批量")
+        with opened(app, store, chromium, "批量") as seen:
+            seen.expected_complaints = UPLOADS
             yield seen
 
     def test_a_list_is_previewed_run_stopped_left_gone_on_with_and_taken_away(

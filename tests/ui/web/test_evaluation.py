@@ -16,7 +16,7 @@ from eval.runs import read_run
 from rag.errors import UsageError
 from rag.wiring import App
 from tests.ui.standin import NASTY
-from tests.ui.web.conftest import Seen, Site, file_store, served, watched
+from tests.ui.web.conftest import Seen, file_store, opened
 from tests.ui.web.test_library import GIVEN, app
 from ui.web.evaluation import Background
 from ui.web.view import evaluation as view
@@ -102,12 +102,7 @@ def test_a_wrong_dataset_is_told(app: App, dataset: Path):
 def looking(app: App, dataset: Path, tmp_path: Path, chromium: Any) -> Iterator[Seen]:
     ran(app, dataset, 1)
     store = file_store(tmp_path / "db")
-    with (
-        served(app, store, use_llm=False) as root,
-        watched(chromium, Site(app, store, root)) as seen,  # type: ignore[arg-type]
-    ):
-        seen.page.wait_for_selector("#question textarea")
-        seen.tab("评测")
+    with opened(app, store, chromium, "评测") as seen:
         yield seen
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from rag.wiring import App
 from tests.ui.standin import NASTY
-from tests.ui.web.conftest import Seen, Site, file_store, served, watched
+from tests.ui.web.conftest import Seen, file_store, opened
 from tests.ui.web.test_access import asking
 from tests.ui.web.test_library import app
 from ui.batches import Batches
@@ -89,12 +89,7 @@ class TestInTheBrowser:
     def looking(self, app: App, tmp_path: Path, chromium: Any) -> Iterator[Seen]:
         app.settings.lexicon.write_text("长护险 = 长期护理保险\n", encoding="utf-8")
         store = file_store(tmp_path / "db")
-        with (
-            served(app, store, use_llm=False) as root,
-            watched(chromium, Site(app, store, root)) as seen,  # type: ignore[arg-type]
-        ):
-            seen.page.wait_for_selector("#question textarea")
-            seen.tab("资料库")
+        with opened(app, store, chromium, "资料库") as seen:
             seen.page.wait_for_selector("#library .wc-file")
             yield seen
 

@@ -16,7 +16,7 @@ from rag.testing import HashingEmbedder
 from rag.wiring import App
 from tests.builders import library
 from tests.ui.standin import NASTY
-from tests.ui.web.conftest import Seen, Site, file_store, served, watched
+from tests.ui.web.conftest import UPLOADS, Seen, file_store, opened
 from ui.web.view import library as view
 
 GIVEN = "# 给定的文章\n\n厦门有2000余家定点医药机构接入即时结算系统。\n"
@@ -112,13 +112,8 @@ class TestInTheBrowser:
     @pytest.fixture
     def looking(self, app: App, tmp_path: Path, chromium: Any) -> Iterator[Seen]:
         store = file_store(tmp_path / "db")
-        with (
-            served(app, store, use_llm=False) as root,
-            watched(chromium, Site(app, store, root)) as seen,  # type: ignore[arg-type]
-        ):
-            seen.expected_complaints = ("Method not implemented.",)  # a warning of Gradio's own at every upload
-            seen.page.wait_for_selector("#question textarea")
-            seen.tab("资料库")
+        with opened(app, store, chromium, "资料库") as seen:
+            seen.expected_complaints = UPLOADS
             seen.page.wait_for_selector("#library .wc-file")
             yield seen
 

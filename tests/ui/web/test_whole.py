@@ -12,7 +12,7 @@ import pytest
 from rag import settings
 from rag.wiring import App
 from tests.builders import SEEDS
-from tests.ui.web.conftest import Seen, Site, file_store, served, watched
+from tests.ui.web.conftest import Seen, file_store, opened
 
 pytestmark = [pytest.mark.model, pytest.mark.browser]
 
@@ -36,11 +36,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> tuple[App, Path]:
 def looking(place: tuple[App, Path], chromium: Any) -> Iterator[Seen]:
     app, folder = place
     store = file_store(folder)
-    with (
-        served(app, store, use_llm=False) as root,
-        watched(chromium, Site(app, store, root)) as seen,  # type: ignore[arg-type]
-    ):
-        seen.page.wait_for_selector("#question textarea")
+    with opened(app, store, chromium) as seen:
         yield seen
 
 
