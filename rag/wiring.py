@@ -385,7 +385,7 @@ class App:
         shaping = {
             "资料索引": self.index.version,
             "大模型": (self.generator.model if use_llm and self.generator else "") or "不用",
-            "场景": scenario or "",
+            "场景": (scenario or "").strip(),
             "提示词": fingerprint(),
             "词典": self.words.fingerprint,
             **{name: json.dumps(value, ensure_ascii=False) for name, value in told.items()},

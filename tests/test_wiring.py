@@ -14,6 +14,7 @@ import pytest
 import prompts
 from rag.answer.filters import Filters, of
 from rag.answer.kinds import Kind
+from rag.answer.scenarios import scenarios
 from rag.batch import Question
 from rag.errors import SettingsError, UsageError
 from rag.schema import Answer, Mode, Support, Turn, Verdict
@@ -59,6 +60,26 @@ def test_each_row_of_a_batch_is_held_to_its_own_filters(quoting: App) -> None:
     assert cited(answer(Filters())) == {"甲刊.md", "乙刊.md"}
     with pytest.raises(UsageError, match=r"没有期号“丙”"):
         answer(of(issues=["丙"]))
+
+
+@pytest.mark.parametrize("nothing", ["", " ", None])
+def test_a_row_has_its_own_scenario_or_that_of_the_batch_and_an_empty_one_is_none(
+    tmp_path: Path, nothing: str | None
+) -> None:
+    app = program(tmp_path, FILES, llm="vllm")
+
+    def followed(default: str | None, own: str | None) -> list[str]:
+        row = Question("1", ASKED, scenario=own)
+        prompt = app.answering(scenario=default).prepare(row, threading.Event()).group
+        assert ASKED in prompt
+        return [s.title for s in scenarios() if s.prompt.rpartition("$question")[2] in prompt]
+
+    assert followed("时间线", nothing) == ["时间线"]
+    assert followed("时间线", "要点摘录") == followed(nothing, "要点摘录") == ["要点摘录"]
+    assert followed(nothing, nothing) == []
+    assert app.answering(scenario=nothing).settings == app.answering().settings
+    with pytest.raises(UsageError, match="没有场景“没有”"):
+        app.answering(scenario="没有")
 
 
 # --- larger models by settings alone ------------------------------------------------------------

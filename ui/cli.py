@@ -22,7 +22,6 @@ from ui.cli_users import keys, users
 from ui.commands import Json, NoLlm, choice, command, dumps, emit, group, need_file, opened
 
 if TYPE_CHECKING:
-    from rag.answer.scenarios import Scenario
     from rag.schema import Answer, Turn
     from rag.wiring import App
 
@@ -87,6 +86,7 @@ def ask(
 ) -> None:
     """Answer one question, streamed, or as one JSON object; with `-o` into a file too."""
     from rag.answer.filters import of
+    from rag.answer.scenarios import chosen
     from rag.export import check_form, exported
     from rag.records import answer_record
     from ui import terminal
@@ -95,16 +95,16 @@ def ask(
     if output is not None:
         check_form(output)
     turns = _read_history(history)
-    chosen = _scenario(scenario)
+    task = chosen(scenario)
     wanted = of(name, issue, column_name, source, since, until)
     with opened(ctx) as app:
         assistant = app.assistant(use_llm=not no_llm, within=app.held_to(wanted))
         answer: Answer | None
         if as_json:
-            answer = assistant.answer(question, turns, chosen)
+            answer = assistant.answer(question, turns, task)
             emit(answer_record(answer))
         else:
-            answer = terminal.show_events(assistant.stream(question, turns, chosen))
+            answer = terminal.show_events(assistant.stream(question, turns, task))
         if output is not None and answer is not None:
             exported(output, [answer_record(answer)])
             terminal.tell(f"已存为 {output}")
@@ -444,15 +444,6 @@ def _complain(line: str) -> None:
 def _need(question: str) -> None:
     if not question.strip():
         raise UsageError("问题是空的", '请写出要问的内容，例如 weice ask "厦门有多少家定点医药机构？"')
-
-
-def _scenario(wanted: str | None) -> Scenario | None:
-    """The scenario of that name or title, where one is asked for."""
-    if wanted is None:
-        return None
-    from rag.answer.scenarios import scenario
-
-    return scenario(wanted)
 
 
 def _read_history(path: Path | None) -> tuple[Turn, ...]:

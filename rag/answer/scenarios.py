@@ -79,6 +79,11 @@ def scenario(wanted: str, folder: Path = prompts.SCENARIOS) -> Scenario:
     raise UsageError(f"没有场景“{wanted}”", f"可用的场景：{'、'.join(titles.values())}")
 
 
+def chosen(wanted: str | None, folder: Path = prompts.SCENARIOS) -> Scenario | None:
+    """Return the scenario that is asked for, None where nobody asks for one. Raises as `scenario` does."""
+    return scenario(wanted, folder) if wanted and not wanted.isspace() else None
+
+
 def _parsed(text: str) -> tuple[dict[str, str], str]:
     """The fields between the two lines of `---`, and the prompt behind them."""
     match = _FILE.match(text)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import prompts
 from rag.answer.events import Finished
 from rag.answer.filters import Filters
-from rag.answer.scenarios import Scenario, scenario
+from rag.answer.scenarios import chosen
 from rag.batch.engine import Answering, Prepared, Stopped
 from rag.batch.questions import Question
 from rag.schema import Answer, Timings
@@ -35,20 +35,18 @@ def with_assistant(
 
     Raises `UsageError` where there is no such scenario.
     """
-    known, narrowed = cache(scenario), cache(held_to)
-    if default is not None:
-        known(default)
+    known, narrowed = cache(chosen), cache(held_to)
+    otherwise = known(default)
 
     def prepare(row: Question, stop: threading.Event) -> Prepared:
-        wanted = row.scenario or default
-        chosen: Scenario | None = known(wanted) if wanted else None
+        scenario = known(row.scenario) or otherwise
         asked = narrowed(row.filters) if row.filters else assistant
         started = time.monotonic()
-        asking = asked.parts(row.question, row.history, chosen)
+        asking = asked.parts(row.question, row.history, scenario)
         ahead_s = time.monotonic() - started
 
         def answer() -> Answer:
-            with closing(asked.stream(row.question, row.history, chosen, asking)) as events:  # type: ignore[type-var]  # a generator
+            with closing(asked.stream(row.question, row.history, scenario, asking)) as events:  # type: ignore[type-var]  # a generator
                 for event in events:
                     if isinstance(event, Finished):
                         return replace(event.answer, timings=_later(event.answer.timings, ahead_s))

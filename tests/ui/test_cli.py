@@ -135,6 +135,12 @@ def test_ask_takes_a_scenario_by_its_name_or_title(run: Run, app: StandIn, wante
     assert app.chosen[-1] is None
 
 
+@pytest.mark.parametrize("nothing", ["", " "])
+def test_an_empty_scenario_is_none(run: Run, app: StandIn, nothing: str):
+    assert run("ask", QUESTION, "--scenario", nothing)[0] == 0
+    assert app.chosen == [None]
+
+
 def test_an_unknown_scenario_is_wrong_usage_and_the_known_ones_are_named(run: Run, app: StandIn):
     code, out, err = run("ask", QUESTION, "--scenario", "没有")
     assert (code, out, app.asked) == (2, "", [])

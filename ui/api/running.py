@@ -152,12 +152,12 @@ class Answers:
                 self._note(asked, verdict)
 
     def _told(self, asked: Asked) -> Iterator[Event]:
-        from rag.answer.scenarios import scenario
+        from rag.answer.scenarios import chosen
 
-        chosen = scenario(asked.scenario) if asked.scenario else None
+        scenario = chosen(asked.scenario)
         held_to = self._app.held_to(asked.filters)
         assistant = self._app.assistant(use_llm=self.use_llm and not asked.no_llm, within=held_to)
-        with closing(assistant.stream(asked.question, asked.history, chosen)) as events:  # type: ignore[type-var]
+        with closing(assistant.stream(asked.question, asked.history, scenario)) as events:  # type: ignore[type-var]
             yield from events
 
     def _note(self, asked: Asked, verdict: str) -> None:

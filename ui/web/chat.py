@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import gradio as gr
 
 from rag.answer.filters import choices, of, of_record
+from rag.answer.scenarios import chosen
 from rag.errors import StorageError, UsageError, WeiceError
 from rag.export import exported
 from ui.store import Reason
@@ -27,9 +28,6 @@ from ui.web.context import (
 )
 from ui.web.view import chat as view
 from ui.web.view.parts import button, note
-
-if TYPE_CHECKING:
-    from rag.answer.scenarios import Scenario
 
 READERS_AT_ONCE = 64
 """Pages that are kept up to date at once; those above wait in Gradio's queue. Answering has its own threads."""
@@ -189,8 +187,8 @@ class _Chat:
             yield {self._box: ""}
             return
         user = self._web.user(request).name
-        chosen, filters = _chosen(scenario), of(names, issues, columns, sources, since, until)
-        asked = Asked(question.strip(), extractive, chosen, filters)
+        filters = of(names, issues, columns, sources, since, until)
+        asked = Asked(question.strip(), extractive, chosen(scenario), filters)
         try:
             if editing:
                 self._web.store.conversations.cut(turn_of(editing), user)
@@ -206,7 +204,7 @@ class _Chat:
         self._web.store.conversations.cut(turn.id, user)
         how = turn.options
         filters = of_record(how.get("filters"))
-        asked = Asked(turn.question, bool(how.get("extractive")), _chosen(how.get("scenario")), filters)
+        asked = Asked(turn.question, bool(how.get("extractive")), chosen(how.get("scenario")), filters)
         yield from self._watched(self._web.desk.start(address, user, asked), address, user)
 
     def _on_suggested(
@@ -363,14 +361,6 @@ def _button(label: str, id_: str, **more: Any) -> gr.Button:
 
 def _blame_shut() -> tuple[Any, ...]:
     return (gr.update(visible=False), "", None, "")
-
-
-def _chosen(name: str | None) -> Scenario | None:
-    if not name:
-        return None
-    from rag.answer.scenarios import scenario
-
-    return scenario(name)
 
 
 def turn_of(id_: str) -> int:

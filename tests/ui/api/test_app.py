@@ -32,6 +32,9 @@ def test_ask_without_llm_and_with_a_scenario(api: Api):
     got = api.client.post("/api/ask", json={**ASK, "no_llm": True, "scenario": "政策速览"}).json()
     assert got["mode"] == "extractive"
     assert api.app.chosen[-1].title == "政策速览"
+    for nothing in ("", " ", None):
+        assert api.client.post("/api/ask", json={**ASK, "scenario": nothing}).status_code == 200
+    assert api.app.chosen[-3:] == [None, None, None]
 
 
 def test_search_gives_the_record_of_the_command_line(api: Api):
