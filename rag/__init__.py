@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from rag.answer.filters import Filters
     from rag.errors import WeiceError
     from rag.public import Assistant
     from rag.records import answer_record, evidence_record
@@ -24,6 +25,7 @@ __all__ = [
     "Assistant",
     "Citation",
     "Evidence",
+    "Filters",
     "Mode",
     "Sentence",
     "Support",
@@ -36,6 +38,7 @@ __all__ = [
 
 _HOMES = {
     "Assistant": "rag.public",
+    "Filters": "rag.answer.filters",
     "WeiceError": "rag.errors",
     "answer_record": "rag.records",
     "evidence_record": "rag.records",

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from rag import settings
 from rag.answer.events import Event
-from rag.answer.scenarios import scenario as named
+from rag.answer.filters import EVERYTHING, Filters, of_record
+from rag.answer.scenarios import chosen
 from rag.schema import Answer, Article, Evidence, Turn
 from rag.wiring import App
+
+if TYPE_CHECKING:
+    from rag.answer.assistant import Assistant as Answering
 
 
 class Assistant:
@@ -29,24 +34,46 @@ class Assistant:
         self._app = App(settings.load(**changes))
         self._use_llm = use_llm
 
-    def answer(self, question: str, history: Sequence[Turn] = (), scenario: str | None = None) -> Answer:
-        """Return the checked answer; `scenario` is the name or title of one of `weice scenarios`."""
-        chosen = named(scenario) if scenario else None
-        return self._app.assistant(use_llm=self._use_llm).answer(question, history, chosen)
+    def answer(
+        self,
+        question: str,
+        history: Sequence[Turn] = (),
+        scenario: str | None = None,
+        filters: Filters = EVERYTHING,
+    ) -> Answer:
+        """Return the checked answer; `scenario` is the name or title of one of `weice scenarios`.
 
-    def stream(self, question: str, history: Sequence[Turn] = (), scenario: str | None = None) -> Iterator[Event]:
+        `filters` name what alone is searched, a part of each name is enough: `Filters(issues=("第4期",))`.
+        """
+        how = chosen(scenario)
+        return self._held_to(filters).answer(question, history, how)
+
+    def stream(
+        self,
+        question: str,
+        history: Sequence[Turn] = (),
+        scenario: str | None = None,
+        filters: Filters = EVERYTHING,
+    ) -> Iterator[Event]:
         """Yield what happens while the question is answered, last a `Finished` with the answer."""
-        chosen = named(scenario) if scenario else None
-        return self._app.assistant(use_llm=self._use_llm).stream(question, history, chosen)
+        how = chosen(scenario)
+        return self._held_to(filters).stream(question, history, how)
 
-    def search(self, question: str, history: Sequence[Turn] = (), k: int | None = None) -> tuple[Evidence, ...]:
+    def search(
+        self, question: str, history: Sequence[Turn] = (), k: int | None = None, filters: Filters = EVERYTHING
+    ) -> tuple[Evidence, ...]:
         """Return the passages for a question, best first."""
-        return self._app.search(question, history, k)
+        within = self._app.held_to(of_record(filters.record))  # checked: others have written them
+        return self._app.search(question, history, k, within)
 
     @property
     def articles(self) -> tuple[Article, ...]:
         """What is in the library, in document order."""
         return tuple(self._app.index.articles)
+
+    def _held_to(self, filters: Filters) -> Answering:
+        within = self._app.held_to(of_record(filters.record))
+        return self._app.assistant(use_llm=self._use_llm, within=within)
 
     def close(self) -> None:
         """Let go of models and index; a local LLM that was started for this ends."""

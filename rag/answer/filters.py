@@ -98,6 +98,14 @@ class FilterFields(BaseModel):
         return of(**self.model_dump())
 
 
+HeldTo = Annotated[FilterFields | None, Field(description="只在这些资料里找：都符合才算，同一项里写几个则任一即可")]
+
+
+def written(fields: FilterFields | None) -> Filters:
+    """What another program wrote, where it wrote any. Raises `UsageError` as `FilterFields.filters`."""
+    return fields.filters() if fields else EVERYTHING
+
+
 def of(
     names: Sequence[str] | None = None,
     issues: Sequence[str] | None = None,
@@ -110,8 +118,7 @@ def of(
     start, end = _date(since), _date(until)
     if start and end and start > end:
         raise UsageError(f"开始日期 {start} 晚于结束日期 {end}", "请改一下筛选的日期")
-    first, second, third, fourth = (tuple(values or ()) for values in (names, issues, columns, sources))
-    return Filters(first, second, third, fourth, start, end)
+    return Filters(_several(names), _several(issues), _several(columns), _several(sources), start, end)
 
 
 def of_record(stored: Record | None) -> Filters:
@@ -146,6 +153,11 @@ def _written_out(what: str, wanted: Sequence[str], known: Sequence[str]) -> tupl
             raise UsageError(f"没有{what}“{value[:40]}”", there)
         found += some
     return tuple(dict.fromkeys(found))
+
+
+def _several(values: Sequence[str] | None) -> tuple[str, ...]:
+    """The names, a single one too that stands in no list."""
+    return (values,) if isinstance(values, str) else tuple(values or ())
 
 
 def _date(text: str | None) -> str:

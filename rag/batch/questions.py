@@ -16,7 +16,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from rag.answer.filters import EVERYTHING, FilterFields, Filters, of
+from rag.answer.filters import EVERYTHING, FilterFields, Filters, of, written
 from rag.answer.question import normalise
 from rag.errors import UsageError
 from rag.schema import Turn
@@ -150,7 +150,7 @@ class QuestionList:
             ) from error
         history = tuple(Turn(turn.user, turn.assistant) for turn in row.history)
         with self._of_line_number(number):
-            filters = row.filters.filters() if row.filters else EVERYTHING
+            filters = written(row.filters)
         return Question(row.id or str(number), row.question, history, row.scenario, filters)
 
 

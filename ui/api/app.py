@@ -21,7 +21,7 @@ from sse_starlette import EventSourceResponse
 
 from rag import batch
 from rag.answer.events import Event, EvidenceFound, Finished
-from rag.answer.filters import EVERYTHING, FilterFields, Filters
+from rag.answer.filters import HeldTo, written
 from rag.errors import WeiceError
 from rag.records import Record, answer_record, evidence_record
 from rag.schema import Turn
@@ -42,7 +42,6 @@ PREFIXES = ("/v1", "/api", "/mcp", "/healthz", "/readyz", "/metrics", "/docs", "
 """The paths that are the API's; all others are the page's."""
 
 Question = Annotated[str, Field(min_length=1, max_length=100_000, description="问题")]
-HeldTo = Annotated[FilterFields | None, Field(description="只在这些资料里找：都符合才算，同一项里写几个则任一即可")]
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,14 +127,10 @@ class BatchRequest(BaseModel):
                 one.question,
                 tuple(Turn(turn.user, turn.assistant) for turn in one.history),
                 one.scenario,
-                _filters(one.filters),
+                written(one.filters),
             )
             for number, one in enumerate(self.questions, start=1)
         ]
-
-
-def _filters(wanted: FilterFields | None) -> Filters:
-    return wanted.filters() if wanted else EVERYTHING
 
 
 _BEARER = HTTPBearer(auto_error=False, description="weice key create 得到的密钥；本机使用且没有要求登录时可以不给")
@@ -196,8 +191,9 @@ async def chat_completions(body: openai.ChatRequest, request: Request, user: Rea
         user,
         "api",
         body.history(),
-        scenario=body.weice.scenario if body.weice else None,
-        no_llm=body.model == openai.EXTRACTIVE,
+        body.options.scenario,
+        body.model == openai.EXTRACTIVE,
+        written(body.options.filters),
     )
     answers, completion = _parts(request).answers, openai.Completion(body)
     if not body.stream:
@@ -216,7 +212,7 @@ def list_models(request: Request, _: Reader) -> Record:
 @keyed.post("/api/ask", summary="回答一个问题", response_description="一条完整的回答记录", tags=["问答"])
 async def ask(body: AskRequest, request: Request, user: Reader) -> Record:
     """Answer one question; the same record as `weice ask --json`."""
-    asked = Asked(body.question, user, "api", body.turns(), body.scenario, body.no_llm, _filters(body.filters))
+    asked = Asked(body.question, user, "api", body.turns(), body.scenario, body.no_llm, written(body.filters))
     return answer_record(await while_there(request, _parts(request).answers.answer(asked)), body.id)
 
 
@@ -224,8 +220,8 @@ async def ask(body: AskRequest, request: Request, user: Reader) -> Record:
 def search(body: SearchRequest, request: Request, user: Reader) -> Record:
     """Find passages; the same record as `weice search --json`."""
     parts = _parts(request)
-    held_to = parts.app.held_to(_filters(body.filters))
-    found = parts.app.search(body.question, body.turns(), body.k, within=held_to)
+    within = parts.app.held_to(written(body.filters))
+    found = parts.app.search(body.question, body.turns(), body.k, within=within)
     parts.store.audit.note(user.name, "api", "search", body.question)
     return {"retrieved": [evidence_record(item) for item in found]}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from fastapi import FastAPI, Request
@@ -68,6 +69,18 @@ _VALIDATION = {
     "too_long": "太多",
     "too_short": "太少",
     "string_unicode": "含有不成字的编码",
+    "string_type": "应为文字",
+    "list_type": '应为列表，如 ["…"]',
+    "model_type": "应为 {…}",
+    "model_attributes_type": "应为 {…}",
+    "bool_type": "应为 true 或 false",
+    "bool_parsing": "应为 true 或 false",
+    "int_type": "应为整数",
+    "int_parsing": "应为整数",
+    "int_from_float": "应为整数",
+    "greater_than_equal": "太小",
+    "less_than_equal": "太大",
+    "literal_error": "不是可用的值",
 }
 
 
@@ -121,8 +134,13 @@ def _invalid(error: RequestValidationError) -> dict[str, Any]:
     first = error.errors()[0]
     if first["type"] == "json_invalid":
         return body(f"{_VALIDATION['json_invalid']}。接口说明见 /docs", "invalid_request_error", "invalid_json")
-    path = [str(part) for part in first["loc"][1:] if not isinstance(part, str) or _FIELD.fullmatch(part)]
+    told, param = wrong_field(first, first["loc"][1:])
+    return body(f"{told}。接口说明见 /docs", "invalid_request_error", "invalid_value", param)
+
+
+def wrong_field(wrong: Mapping[str, Any], at: Sequence[str | int]) -> tuple[str, str | None]:
+    """What one of pydantic's errors says in our words, and the name of the field `at` which it stands."""
+    path = [str(part) for part in at if not isinstance(part, str) or _FIELD.fullmatch(part)]
     param = ".".join(path)[:100] or None
-    what = _VALIDATION.get(first["type"]) or f"值不对（{first['msg']}）"
-    where = f"字段 {param}：" if param else ""
-    return body(f"{where}{what}。接口说明见 /docs", "invalid_request_error", "invalid_value", param)
+    what = _VALIDATION.get(wrong["type"]) or f"值不对（{wrong['msg']}）"
+    return f"字段 {param}：{what}" if param else what, param

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from rag.answer.events import Event, EvidenceFound, Finished, Stage, Token
+from rag.answer.filters import HeldTo
 from rag.answer.reading import TOKENS_PER_CHARACTER
 from rag.errors import UsageError
 from rag.records import answer_record, evidence_record
@@ -61,11 +62,12 @@ class StreamOptions(BaseModel):
 
 
 class Extra(BaseModel):
-    """Our own options."""
+    """Our own options, which OpenAI's Python client sends as `extra_body={"weice": {…}}`."""
 
     model_config = ConfigDict(extra="forbid")
 
     scenario: Annotated[str | None, Field(max_length=100, description="任务场景的名称")] = None
+    filters: HeldTo = None
 
 
 class ChatRequest(BaseModel):
@@ -87,6 +89,11 @@ class ChatRequest(BaseModel):
     stream_options: StreamOptions | None = None
     n: Annotated[int | None, Field(ge=1, le=1)] = None
     weice: Extra | None = None
+
+    @property
+    def options(self) -> Extra:
+        """Our own options."""
+        return self.weice or Extra()
 
     def question(self) -> str:
         """The last message. Raises `UsageError` where it is not the user's."""

@@ -11,14 +11,16 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 from mcp.server import MCPServer
-from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
 from mcp.server.transport_security import TransportSecuritySettings
-from mcp.types import ToolAnnotations
-from pydantic import Field
+from mcp.types import CallToolResult, InputRequiredResult, ToolAnnotations
+from pydantic import Field, ValidationError
 
+from rag.answer.filters import HeldTo, written
 from rag.errors import WeiceError
 from rag.records import Record, answer_record, evidence_record
-from ui.api import library
+from ui.api import errors, library
 from ui.api.guard import CURRENT
 from ui.api.running import Answers, Asked
 from ui.store import LOCAL, Store, User
@@ -52,21 +54,26 @@ class Tools:
         self,
         question: Question,
         no_llm: Annotated[bool, Field(description="不用大模型，直接摘录原文，快得多")] = False,
+        filters: HeldTo = None,
     ) -> Record:
         """Answer, as `weice ask --json` does."""
         try:
-            return answer_record(await self._answers.answer(Asked(question, _who(), "mcp", no_llm=no_llm)))
+            asked = Asked(question, _who(), "mcp", no_llm=no_llm, filters=written(filters))
+            return answer_record(await self._answers.answer(asked))
         except WeiceError as error:
             raise ToolError(str(error)) from error
 
     async def search(
-        self, question: Question, k: Annotated[int, Field(ge=1, le=50, description="列出几段")] = 8
+        self,
+        question: Question,
+        k: Annotated[int, Field(ge=1, le=50, description="列出几段")] = 8,
+        filters: HeldTo = None,
     ) -> Record:
         """Find passages, as `weice search --json` does."""
         user = _who()
 
         def find() -> Record:
-            found = self._app.search(question, k=k)
+            found = self._app.search(question, k=k, within=self._app.held_to(written(filters)))
             self._store.audit.note(user.name, "mcp", "search", question)
             return {"retrieved": [evidence_record(item) for item in found]}
 
@@ -87,9 +94,34 @@ class Tools:
         return await _told(lambda: library.issues(self._app))
 
 
+class _Server(MCPServer[Any]):
+    """Says in our words what is wrong with a call, and takes no argument that a tool does not have."""
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[Any, Any] | None = None
+    ) -> CallToolResult | InputRequiredResult:
+        """Call a tool. Raises `ToolError`."""
+        tools = {tool.name: tool.input_schema["properties"] for tool in await self.list_tools()}
+        if name not in tools:
+            raise ToolError(f"没有工具 {name[:40]!r}。可用：{'、'.join(tools)}")
+        if unknown := [key for key in arguments if key not in tools[name]]:
+            raise ToolError(f"字段 {unknown[0][:40]}：不认识的字段。可用：{'、'.join(tools[name])}")
+        try:
+            return await super().call_tool(name, arguments, context)
+        except UnexpectedToolError as error:
+            raise UnexpectedToolError(errors.INTERNAL) from error
+        except ToolError as error:
+            match error.__cause__:
+                case ValidationError() as wrong:
+                    raise ToolError(errors.wrong_field(wrong.errors()[0], wrong.errors()[0]["loc"])[0]) from wrong
+                case ToolError() as ours:
+                    raise ours from None
+            raise
+
+
 def server(app: App, store: Store, answers: Answers) -> MCPServer[Any]:
     """The MCP server with its four tools."""
-    made: MCPServer[Any] = MCPServer("weice", title="卫策问答", instructions=ABOUT, log_level="ERROR")
+    made = _Server("weice", title="卫策问答", instructions=ABOUT, log_level="ERROR")
     tools = Tools(app, store, answers)
     for work, title, what in (
         (tools.ask, "提问", "依据资料库回答一个问题，每句话附原文出处。"),

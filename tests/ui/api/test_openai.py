@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from rag.answer.events import EvidenceFound, Token
+from rag.answer.filters import Filters
 from rag.records import answer_record
 from rag.schema import Turn
 from tests.ui.api.places import QUESTION, Api, chat
@@ -101,6 +102,26 @@ def test_the_extractive_model_uses_no_llm_and_a_scenario_is_passed_on(api: Api):
     assert api.app.chosen[-1].title == "政策速览"
 
 
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_question_is_held_to_the_filters_of_the_extra_field(api: Api, stream: bool):
+    filters = {"issues": ["第4期"], "columns": ["医保"], "until": "2025-03-01"}
+    asked = chat(weice={"scenario": "时间线", "filters": filters}, stream=stream)
+    assert api.client.post("/v1/chat/completions", json=asked).status_code == 200
+    for nothing in (None, {}, {"filters": None}, {"filters": {}}):
+        assert api.client.post("/v1/chat/completions", json=chat(weice=nothing)).status_code == 200
+    issue = "卫生健康信息动态2025年第4期（总第341期）"
+    held_to = Filters(issues=(issue,), columns=("医保动态",), until="2025-03-01")
+    assert api.app.within == [held_to, None, None, None, None]
+    assert [one and one.title for one in api.app.chosen] == ["时间线", None, None, None, None]
+
+
+def test_the_extra_field_is_in_the_documentation(api: Api):
+    parts = api.client.get("/openapi.json").json()["components"]["schemas"]
+    assert "extra_body" in parts["Extra"]["description"]
+    assert set(parts["Extra"]["properties"]) == {"scenario", "filters"}
+    assert set(parts["FilterFields"]["properties"]) == {"names", "issues", "columns", "sources", "since", "until"}
+
+
 def test_the_models_are_listed(api: Api):
     got = api.client.get("/v1/models").json()
     assert got["object"] == "list"
@@ -128,6 +149,12 @@ def test_what_does_not_apply_here_is_passed_over(api: Api):
         ),
         (chat(weice={"scenario": "没有"}), 400, "invalid_value", "没有"),
         (chat(weice={"top_k": 3}), 400, "invalid_value", "不认识"),
+        (chat(weice={"filters": {"issues": ["第9期"]}}), 400, "invalid_value", "没有期号“第9期”。可用：卫生健康"),
+        (chat(weice={"filters": {"issues": ["第9期"]}}, stream=True), 400, "invalid_value", "没有期号“第9期”"),
+        (chat(weice={"filters": {"since": "昨天"}}), 400, "invalid_value", "日期不对：昨天"),
+        (chat(weice={"filters": {"issue": ["第4期"]}}), 400, "invalid_value", "weice.filters.issue：不认识的字段"),
+        (chat(weice={"filters": {"issues": "第4期"}}), 400, "invalid_value", "weice.filters.issues：应为列表"),
+        (chat(weice={"filters": "第4期"}), 400, "invalid_value", "weice.filters：应为 {…}"),
         (chat("模型出错"), 503, "no_model", "weice models verify"),
         (chat("模型出错", stream=True), 503, "no_model", "weice models verify"),
         (chat("程序崩溃"), 500, "internal", "程序内部错误"),
