@@ -73,7 +73,7 @@ def show_batch(report: BatchReport) -> None:
     same = f"（其中 {report.same} 条与别的问题意思相同，合用一个回答）" if report.same else ""
     print(f"共 {report.total} 条：{counts}。{same}结果在 {report.target}")
     if report.failed:
-        print("失败的原因写在结果里；再运行同一命令只重问失败的。")
+        print("失败的原因写在结果里，原来已有回答的保留原回答；再运行同一命令只重问失败的。")
     if report.fallback:
         print(f"{report.fallback} 条因大模型没有作答而摘录了原文；恢复后加 --retry failed 重问这些。")
 

@@ -248,7 +248,10 @@ class Batch:
             row = running.pop(future)
             with suppress(Stopped):
                 record = future.result()
-                self._journal.keep(row.key, record, _verdict(record))
+                verdict = _verdict(record)
+                if verdict == "fallback" and stop.is_set():
+                    continue  # the LLM was not waited for: the row is asked by the next run
+                self._journal.keep(row.key, record, verdict)
                 tell.add(row.same)
         if self._journal.fact("cancel"):
             stop.set()

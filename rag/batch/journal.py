@@ -39,6 +39,8 @@ _RETRIED = {
     "refused": "verdict IN ('failed', 'fallback', 'refused')",
     "all": "1",
 }
+_WORST = ("failed", "fallback")
+"""The verdicts that all others are better than, the worst first."""
 RETRIES = tuple(_RETRIED)
 """What can be asked anew: what failed (or fell back to quotes, as the LLM was gone), and beside it …, or all."""
 _REASONS = {
@@ -158,10 +160,13 @@ class Journal:
         return _question(*row), key
 
     def keep(self, key: str, record: Record, verdict: str) -> None:
-        """Write one answer so that it outlives a kill; an error does not take the place of an answer."""
+        """Write one answer so that it outlives a kill.
+
+        An error does not take the place of an answer, nor do quotes for want of an LLM that of what one wrote.
+        """
         text = _whole(json.dumps(record, ensure_ascii=False))
         with self._transaction():
-            if verdict == "failed" and self._has_answer(key, self._settings()):
+            if verdict in _WORST and self._has_answer(key, self._settings(), beyond=verdict):
                 return
             values = (self._settings(), key, text, verdict)
             self._db.execute("INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?, 0)", values)
@@ -213,9 +218,10 @@ class Journal:
 
     # --- inside a guard ------------------------------------------------------------
 
-    def _has_answer(self, key: str, settings: str) -> bool:
-        found = "SELECT count(*) FROM answers WHERE settings = ? AND key = ? AND verdict != 'failed'"
-        return bool(self._db.execute(found, (settings, key)).fetchone()[0])
+    def _has_answer(self, key: str, settings: str, beyond: str = _WORST[0]) -> bool:
+        """Whether there is one that is better than the verdict `beyond`."""
+        found = self._db.execute("SELECT verdict FROM answers WHERE settings = ? AND key = ?", (settings, key))
+        return any(verdict not in _WORST[: _WORST.index(beyond) + 1] for (verdict,) in found)
 
     def _number(self, query: str, limit: int | None = None) -> int:
         return int(self._db.execute(query, self._named(limit) if ":" in query else {}).fetchone()[0])

@@ -10,9 +10,9 @@ from typing import Any
 
 
 class Endpoint:
-    """A server whose answers are a function; `requests` keeps what it was asked."""
+    """A server whose answers are a function; `requests` keeps what it was asked, `handler.asked` the one at hand."""
 
-    def __init__(self) -> None:
+    def __init__(self, port: int = 0) -> None:
         self.behave: Callable[[BaseHTTPRequestHandler], None] = lambda handler: handler.send_error(404)
         self.requests: list[dict[str, Any]] = []
         self.keys: list[str] = []
@@ -25,7 +25,8 @@ class Endpoint:
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 length = int(self.headers["Content-Length"])
-                endpoint.requests.append(json.loads(self.rfile.read(length)) | {"path": self.path})
+                self.asked = json.loads(self.rfile.read(length)) | {"path": self.path}
+                endpoint.requests.append(self.asked)
                 endpoint.keys.append(self.headers["Authorization"])
                 try:
                     endpoint.behave(self)
@@ -35,8 +36,9 @@ class Endpoint:
             def log_message(self, *args: object) -> None:
                 pass
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/v1"
+        self.server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self.port = self.server.server_port
+        self.url = f"http://127.0.0.1:{self.port}/v1"
         threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
 
 
