@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 from collections.abc import Iterator, Sequence
-from itertools import count
+from itertools import count, zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +33,8 @@ _ELSEWHERE = {
 _MARGINS_MM = {"top_margin": 37, "bottom_margin": 35, "left_margin": 28, "right_margin": 26}
 _SIZE_PT, _LINE_PT, _INDENT = 16, 28, 640
 """三号 and 28 points a line; two characters of 三号 in twentieths of a point."""
+_NARROW, _BROAD = 5, 30
+"""The characters that a column of a table is reckoned to hold at least and at most."""
 
 
 def as_word(records: Sequence[Record], title: str = "") -> bytes:
@@ -108,6 +110,7 @@ class _Writer:
                     for run in paragraph.runs:
                         run.bold = True
         _repeated(table.rows[0])
+        _shared_out(table, block)
 
     def _appendix(self, records: Sequence[Record], numbers: Sequence[dict[int, int]]) -> None:
         self._document.add_heading(APPENDIX, 1).paragraph_format.page_break_before = True
@@ -312,6 +315,20 @@ def _page_number() -> Iterator[Any]:
 def _repeated(row: Any) -> None:
     """Repeat a table's header where the table goes on on the next page."""
     row._tr.get_or_add_trPr().append(_element("tblHeader"))
+
+
+def _shared_out(table: Any, block: Table) -> None:
+    """Give each column a share of the page as its longest text asks for, none less than a name of four needs."""
+    from docx.shared import Mm
+
+    longest = [max(map(len, texts)) for texts in zip_longest(*block.rows, fillvalue="")]
+    asked = [min(max(length, _NARROW), _BROAD) for length in longest]
+    page = 210 - _MARGINS_MM["left_margin"] - _MARGINS_MM["right_margin"]
+    table.autofit = False
+    for column, share in zip(table.columns, asked, strict=True):
+        column.width = Mm(page * share / sum(asked))
+        for cell in column.cells:
+            cell.width = column.width
 
 
 def _named_elsewhere(document: Document) -> None:

@@ -101,6 +101,14 @@ def test_a_table_stays_a_table_with_footnotes_in_its_cells() -> None:
     assert "基层|医疗{1}。" in body(data)
 
 
+def test_a_column_of_names_leaves_the_page_to_the_column_of_sentences() -> None:
+    rows = "".join(f"| {place} | {'很长的一句话，' * 9}[1]。 |\n" for place in ("广东", "四川"))
+    data = as_word([record(f"| 地区 | 要点 |\n| --- | --- |\n{rows}", FIRST)])
+    (table,) = docx.Document(io.BytesIO(data)).tables
+    widths = [[round(cell.width.mm) for cell in row.cells if cell.width] for row in table.rows]
+    assert widths == [[22, 134]] * 3
+
+
 def test_a_failed_and_a_refused_answer_say_so_without_footnotes() -> None:
     refused = record("资料中未找到。", verdict=Verdict.REFUSED, reason="没有写到财政", sentences=())
     data = as_word([{"id": "1", "question": "问", "error": "大模型连不上。请检查"}, refused])
