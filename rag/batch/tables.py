@@ -394,7 +394,7 @@ def _made_room(page: Any) -> int:
 
 
 def _places(page: Any, top: int, titles: Sequence[str]) -> list[int]:
-    """The columns for the titles: one of that name that is empty below, else new ones behind all that is there."""
+    """The columns for the titles: one of that name, empty and not merged below, else new ones behind all there is."""
     used: dict[int, int] = {}
     empty: dict[str, int] = {}
     for row in page.iter_rows():
@@ -403,12 +403,12 @@ def _places(page: Any, top: int, titles: Sequence[str]) -> list[int]:
                 used[cell.column] = cell.row
                 if cell.row == top:
                     empty[str(cell.value).strip()] = cell.column
-    merged = [cells.max_col for cells in page.merged_cells.ranges]
+    merged = {column for area in page.merged_cells.ranges for column in range(area.min_col, area.max_col + 1)}
     free = max([*used, *merged], default=0) + 1
     places = []
     for title in titles:
         own = empty.get(title)
-        if own is not None and used[own] <= top:
+        if own is not None and used[own] <= top and own not in merged:
             places.append(own)
         else:
             places.append(free)

@@ -276,6 +276,19 @@ def test_an_empty_column_of_a_template_is_filled_and_a_filled_one_is_left(tmp_pa
     assert row[:4] == ["甲有多少", "答：甲有多少[1]。", "急", "已回答"]
 
 
+def test_a_template_whose_cells_are_merged_is_answered_beside_it(tmp_path: Path) -> None:
+    source = workbook(tmp_path / "in.xlsx", ("问题", "答案", "说明"), ("甲有多少",), ("乙有多少",), ("丙有多少",))
+    book = load_workbook(source)
+    book.active.merge_cells("B2:B3")
+    book.active.merge_cells("C4:D4")
+    book.save(source)
+    run(source, tmp_path / "out.xlsx", Answerer())
+    page = load_workbook(tmp_path / "out.xlsx").worksheets[0]
+    assert [cell.value for cell in page[1]] == ["问题", "答案", "说明", None, *ADDED, "原文1"]
+    assert [page.cell(row, 5).value for row in (2, 3, 4)] == [f"答：{q}有多少[1]。" for q in "甲乙丙"]
+    assert sorted(map(str, page.merged_cells.ranges)) == ["B2:B3", "C4:D4"]
+
+
 def test_the_result_can_be_a_list_again(tmp_path: Path) -> None:
     source = workbook(tmp_path / "in.xlsx", ("问题",), ("甲有多少",))
     run(source, tmp_path / "one.xlsx", Answerer())
@@ -375,6 +388,34 @@ def test_links_beyond_what_a_sheet_takes_are_text(tmp_path: Path, monkeypatch: p
     for page in load_workbook(tmp_path / "out.xlsx").worksheets:
         links = [cell for row in page.iter_rows() for cell in row if cell.hyperlink]
         assert len(links) == 2
+
+
+def test_a_workbook_whose_sheet_is_only_locked_against_changes_is_answered(tmp_path: Path) -> None:
+    source = workbook(tmp_path / "in.xlsx", ("问题",), ("甲有多少",))
+    book = load_workbook(source)
+    book.active.protection.sheet = True
+    book.active.protection.password = "x"  # noqa: S105  # of a test
+    book.save(source)
+    assert run(source, tmp_path / "out.xlsx", Answerer()).done == 1
+    assert cells(tmp_path / "out.xlsx")[1][1] == "答：甲有多少[1]。"
+
+
+@pytest.mark.parametrize("kept", [0.2, 0.6, 0.95])
+def test_a_workbook_that_is_cut_off_is_told(tmp_path: Path, kept: float) -> None:
+    source = workbook(tmp_path / "in.xlsx", ("问题",), *((f"第{n}个问题是什么",) for n in range(400)))
+    whole = source.read_bytes()
+    source.write_bytes(whole[: int(len(whole) * kept)])
+    with pytest.raises(UsageError, match=r"in\.xlsx 不是 Excel 工作簿，或已损坏。请用 Excel 或 WPS 打开，另存为 \.xlsx"):
+        run(source, tmp_path / "out.xlsx", Answerer())
+
+
+def test_a_workbook_with_a_damaged_sheet_is_told(tmp_path: Path) -> None:
+    source = workbook(tmp_path / "in.xlsx", ("问题",), *((f"第{n}个问题是什么",) for n in range(400)))
+    repacked(source, "xl/worksheets/sheet1.xml", ("</sheetData>", "</sheetDa"))
+    answerer = Answerer()
+    with pytest.raises(UsageError, match=r"in\.xlsx 不是 Excel 工作簿，或已损坏"):
+        run(source, tmp_path / "out.xlsx", answerer)
+    assert answerer.asked == []
 
 
 def test_a_protected_workbook_is_told(tmp_path: Path) -> None:
