@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -81,6 +82,7 @@ def run_batch(
     with Batch(batch_path(folder, target)) as batch, batch.alone():
         for line in _told(batch.create(questions, answering.settings)):
             say(line)
+        output.check_rows(target, min(batch.status().counts.total, limit or sys.maxsize))
         outcome = batch.run(answering, workers=workers, limit=limit, retry=retry, progress=progress, stop=stop)
         if not outcome.stopped:
             output.write(target, batch.records(), questions, batch.most_citations())
@@ -109,6 +111,7 @@ def plan_batch(
         keys.add(meaning(row))
         if len(first) < _SHOWN:
             first.append(row.question)
+    output.check_rows(target, rows)
     path = batch_path(folder, target)
     answered = 0
     if path.is_file():

@@ -51,6 +51,19 @@ def check_target(target: Path, source: Path | None = None) -> str:
     return ""
 
 
+def check_rows(target: Path, rows: int) -> None:
+    """Raise `UsageError` where so many rows have no room in such a file: to be told before they are asked."""
+    if target.suffix.lower() == ".docx":
+        _fit_for_word(rows)
+
+
+def _fit_for_word(rows: int) -> None:
+    if rows > WORD_ROWS:
+        raise UsageError(
+            f"Word 文件放不下 {WORD_ROWS} 条以上的回答", "请改存为 .xlsx，或把问题分成几份，每份一个 Word 文件"
+        )
+
+
 def write(target: Path, rows: Rows, source: QuestionList | None, citations: int = 0) -> None:
     """Write `rows` to `target`, beside the columns of the list that they come from.
 
@@ -86,9 +99,7 @@ def _our_errors(target: Path) -> Iterator[None]:
     try:
         yield
     except PermissionError as error:
-        raise StorageError(
-            f"结果文件 {target} 正被别的程序打开，或没有写权限", f"请关闭它或换一个文件名，{again}"
-        ) from error
+        raise StorageError(f"结果文件 {target} 正被别的程序打开，或没有写权限", f"请关闭它，{again}") from error
     except OSError as error:
         full = error.errno in {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
         reason = "磁盘满了" if full else error.strerror or str(error)
@@ -117,8 +128,7 @@ def _as_word(new: Path, rows: Rows, _source: QuestionList | None, _citations: in
     from rag import word
 
     records = [record for _, record in islice(rows, WORD_ROWS + 1) if record is not None]
-    if len(records) > WORD_ROWS:
-        raise UsageError(f"Word 文件放不下 {WORD_ROWS} 条以上的回答", "请用 -o 答案.xlsx，或加 --limit 分批")
+    _fit_for_word(len(records))
     word.write(new, records, title="问答结果")
 
 

@@ -15,7 +15,18 @@ from pathlib import Path
 import pytest
 
 from rag.answer.filters import Filters
-from rag.batch import Answering, Batch, Prepared, Question, Stopped, batch_path, open_questions, plan_batch, run_batch
+from rag.batch import (
+    Answering,
+    Batch,
+    Prepared,
+    Question,
+    Stopped,
+    batch_path,
+    open_questions,
+    output,
+    plan_batch,
+    run_batch,
+)
 from rag.errors import StorageError, UsageError
 from rag.schema import Answer, Mode, Turn, Verdict
 from tests.batch.lists import Answerer, answered, lines, run, text_list
@@ -470,6 +481,27 @@ def test_a_bad_target_is_told_before_anything_is_asked(
     with pytest.raises(UsageError, match=message):
         run(source, tmp_path / target, answerer)
     assert answerer.asked == []
+
+
+def test_more_than_a_word_file_holds_is_told_before_anything_is_asked(
+    source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(output, "WORD_ROWS", 2)
+    answerer, target = Answerer(), tmp_path / "out.docx"
+    answering = Answering.plain(answerer, "s")
+    said = r"Word 文件放不下 2 条以上的回答。请改存为 \.xlsx，或把问题分成几份"
+    with pytest.raises(UsageError, match=said):
+        run(source, target, answerer)
+    with pytest.raises(UsageError, match=said):
+        plan_batch(open_questions(source), target, answering, folder=tmp_path / "journals")
+    assert answerer.asked == []
+    run(source, target, answerer, limit=2)
+    assert target.exists()
+    with Batch(tmp_path / "b.db") as batch:  # as a page does, when the answers are there
+        batch.create(three(), {})
+        batch.run(Answering.plain(answerer, ""))
+        with pytest.raises(UsageError, match=said):
+            output.write(tmp_path / "served.docx", batch.records(), None)
 
 
 def test_a_target_that_can_not_be_written_is_told_before_anything_is_asked(source: Path, tmp_path: Path) -> None:

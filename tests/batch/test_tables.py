@@ -405,7 +405,9 @@ def test_a_workbook_that_is_cut_off_is_told(tmp_path: Path, kept: float) -> None
     source = workbook(tmp_path / "in.xlsx", ("问题",), *((f"第{n}个问题是什么",) for n in range(400)))
     whole = source.read_bytes()
     source.write_bytes(whole[: int(len(whole) * kept)])
-    with pytest.raises(UsageError, match=r"in\.xlsx 不是 Excel 工作簿，或已损坏。请用 Excel 或 WPS 打开，另存为 \.xlsx"):
+    with pytest.raises(
+        UsageError, match=r"in\.xlsx 不是 Excel 工作簿，或已损坏。请用 Excel 或 WPS 打开，另存为 \.xlsx"
+    ):
         run(source, tmp_path / "out.xlsx", Answerer())
 
 
