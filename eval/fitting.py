@@ -20,6 +20,7 @@ from rich.table import Table
 from eval.cases import Case, load, select
 from eval.metrics import Rank, first, hit, holds, mrr, rank_of_source
 from eval.retrieval import as_text
+from rag import whole
 from rag.answer.assistant import Part
 from rag.answer.ranking import FEATURES, SENTENCE_FEATURES, FeatureReranker, SentenceRanker
 from rag.answer.retrieval import split
@@ -139,10 +140,8 @@ def replace_table(path: Path, name: str, block: str) -> None:
     """Put `block` in the place of the TOML table `name`, whose comments stand right above it; write whole or not."""
     blocks = path.read_text(encoding="utf-8").strip().split("\n\n") if path.exists() else []
     kept = [old for old in blocks if f"[{name}]" not in old.splitlines()]
-    beside = path.with_suffix(".new")
     try:
-        beside.write_text("\n\n".join([*kept, block]) + "\n", encoding="utf-8")
-        beside.replace(path)
+        whole.write_text(path, "\n\n".join([*kept, block]) + "\n")
     except OSError as error:
         raise StorageError(f"写不进 {path}（{error.strerror}）", "请检查权限") from error
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from eval.cases import CASE_TYPES, Case, CaseType, Source, Split, file_name, letters, squash
+from rag import whole
 from rag.errors import StorageError, UsageError
 from rag.schema import Article, Turn
 from rag.sheets import Sheet, open_sheet, write_table
@@ -313,9 +314,7 @@ def _write(cases: tuple[Case, ...], target: Path) -> None:
     """Write the dataset beside its place and swap it in whole."""
     records = [{name: value for name, value in asdict(case).items() if value is not None} for case in cases]
     lines = "".join(json.dumps(record, ensure_ascii=False) + "\n" for record in records)
-    beside = target.with_name(f".{target.name}.new")
     try:
-        beside.write_text(lines, encoding="utf-8")
-        beside.replace(target)
+        whole.write_text(target, lines)
     except OSError as error:
         raise StorageError(f"写不进 {target}（{error.strerror}）", "请检查文件夹、权限和磁盘空间") from error

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from rag import whole
 from rag.errors import StorageError
 
 
@@ -23,13 +24,8 @@ def dumps(record: object) -> str:
 
 def swap(path: Path, text: str) -> None:
     """Write a file whole, in the place of what was there. Raises `StorageError`."""
-    beside = path.with_name(f"{path.name}.new")
     try:
-        with beside.open("w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
+        whole.write_text(path, text)
     except OSError as error:
         raise _unwritable(path, error) from error
 

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 import errno
 import json
-import os
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from rag.batch import tables
 from rag.batch.questions import Question, QuestionList
 from rag.errors import StorageError, UsageError
 from rag.records import Record
+from rag.whole import beside, swapped_in
 
 Rows = Iterable[tuple[Question, Record | None]]
 """The rows of a batch in order, each with its answer, an `error`, or None where it was not asked."""
@@ -43,9 +43,9 @@ def check_target(target: Path, source: Path | None = None) -> str:
     with _our_errors(target):
         if target.exists():
             target.open("r+b").close()
-        beside = _beside(target)
-        beside.open("wb").close()
-        beside.unlink()
+        new = beside(target)
+        new.open("wb").close()
+        new.unlink()
     if any(target.with_name(sign + target.name + end).exists() for sign in _OPEN for end in ("", "#")):
         return f"{target.name} 好像正在别的程序里打开，请先关闭，以免保存时盖掉新结果"
     return ""
@@ -70,27 +70,8 @@ def write(target: Path, rows: Rows, source: QuestionList | None, citations: int 
     `citations` is the most that any row has: a workbook links so many, up to a limit, each in a column of its own.
     Raises `StorageError` where the file can't be written, `UsageError` where the list has changed meanwhile.
     """
-    with swapped_in(target) as new:
+    with _our_errors(target), swapped_in(target) as new:
         SUFFIXES[target.suffix.lower()](new, rows, source, citations)
-
-
-@contextmanager
-def swapped_in(target: Path) -> Iterator[Path]:
-    """Give a path to write to; swap what was written there in for `target`, whole or not at all."""
-    new = _beside(target)
-    with _our_errors(target):
-        try:
-            yield new
-            with new.open("rb+") as file:
-                os.fsync(file.fileno())
-            new.replace(target)
-        finally:
-            with suppress(OSError):
-                new.unlink(missing_ok=True)
-
-
-def _beside(target: Path) -> Path:
-    return target.with_name(f".{target.name}.new")
 
 
 @contextmanager

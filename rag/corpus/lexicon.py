@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from rag import whole
 from rag.corpus.words import fold, words_of
 from rag.errors import StorageError, UsageError
 
@@ -56,11 +57,9 @@ def write_entries(path: Path, entries: Sequence[Entry], began_from: str) -> None
     check(entries)
     if stamp(path) != began_from:
         raise UsageError("词典刚被别人改过", "请重新打开资料库页，在新的词典上再改")
-    new = path.with_name(f".{path.name}.new")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        new.write_text(as_text(entries), encoding="utf-8")
-        new.replace(path)
+        whole.write_text(path, as_text(entries))
     except OSError as error:
         raise StorageError(f"词典 {path} 写不进（{error.strerror}）", "请检查权限和磁盘空间") from error
 

@@ -20,6 +20,7 @@ from pathlib import Path
 import numpy as np
 from filelock import FileLock, Timeout
 
+from rag import whole
 from rag.corpus.articles import parse
 from rag.corpus.readers import SUFFIXES, read
 from rag.corpus.sentences import Span, sentence_spans
@@ -174,7 +175,7 @@ class IndexStore:
         if target.exists():
             shutil.rmtree(target)
         building.rename(target)
-        self._go_live(name)
+        whole.write_text(self._current, name)
         old = sorted((p for p in self._versions.iterdir() if p.name != name), key=lambda p: p.stat().st_mtime)
         for folder in old[: -(KEPT_VERSIONS - 1)]:
             shutil.rmtree(folder, ignore_errors=True)
@@ -184,15 +185,7 @@ class IndexStore:
         """Go back, or forth, to a version that is kept. Raises `IndexMissing` or `IndexBroken`, nothing changed."""
         with self._locked(), _storage_errors(self._folder):
             self.open(model=model, version=version)
-            self._go_live(version)
-
-    def _go_live(self, name: str) -> None:
-        written = self._current.with_suffix(".new")
-        with written.open("w", encoding="utf-8") as file:
-            file.write(name)
-            file.flush()
-            os.fsync(file.fileno())
-        written.replace(self._current)
+            whole.write_text(self._current, version)
 
 
 def library_files(folders: Sequence[Path]) -> dict[str, Path]:
