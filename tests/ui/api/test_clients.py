@@ -112,17 +112,33 @@ def test_a_follow_up_is_understood(url: str):
     assert "厦门" in got.weice["standalone_question"]
 
 
+def _example(start: str, url: str = "") -> str:
+    """The rest of README's block from `start` on, at another address."""
+    at = README.index(start)
+    return README[at : README.index("```", at)].replace("http://127.0.0.1:7860", url)
+
+
+def _run(lines: str) -> str:
+    return subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True, check=True).stdout
+
+
 def test_the_python_example_of_readme_runs(url: str):
-    start = README.index("from openai import OpenAI")
-    lines = README[start : README.index("```", start)].replace("http://127.0.0.1:7860", url)
-    said = subprocess.run([sys.executable, "-c", lines], capture_output=True, text=True, check=True)
-    assert "2000余家" in said.stdout
-    assert said.stdout.endswith("answered\n")
+    said = _run(_example("from openai import OpenAI", url))
+    assert "2000余家" in said
+    assert said.endswith("answered\n")
+
+
+def test_the_python_example_of_readme_with_scenario_and_filters_runs(url: str):
+    held_to = _example('answer = client.chat.completions.create(\n    model="weice-extractive"')
+    said = _run(_example("from openai import OpenAI", url) + held_to)
+    assert "中医" in said.splitlines()[-1]
+    with pytest.raises(subprocess.CalledProcessError) as wrong:
+        _run(_example("from openai import OpenAI", url) + held_to.replace("本期视点", "没有这种刊物"))
+    assert "没有刊物“没有这种刊物”" in wrong.value.stderr
 
 
 def test_the_curl_example_of_readme_runs(url: str):
-    start = README.index("curl -s http://127.0.0.1:7860/api/ask")
-    lines = README[start : README.index("```", start)].replace("http://127.0.0.1:7860", url)
+    lines = _example("curl -s http://127.0.0.1:7860/api/ask", url)
     said = subprocess.run(["bash", "-c", lines], capture_output=True, text=True, check=True)
     got = json.loads(said.stdout)
     assert got["verdict"] == "answered"
@@ -168,6 +184,29 @@ def _check(tools: list[str], answer: Any, issues: Any, article: Any) -> None:
     assert "2000余家" in answer.structured_content["answer"]
     assert len(issues.structured_content["issues"]) >= 5
     assert article.structured_content["text"]
+
+
+def test_the_mcp_example_of_readme_runs(tmp_path: Path):
+    made = json.loads(_example('{"mcpServers"').replace("/项目文件夹", str(ROOT)))["mcpServers"]["weice"]
+    environment = {"WEICE_DATABASE": f"sqlite:///{tmp_path / 'weice.db'}", "PYTHONPATH": str(ROOT)}
+    parameters = StdioServerParameters(**made, env={**os.environ, **environment}, cwd=ROOT)
+
+    async def asked() -> tuple[Any, ...]:
+        async with Client(parameters) as client:
+            held_to = {"names": ["本期视点"]}
+            quoted = {"question": "湖南中药材种了多少亩", "no_llm": True, "filters": held_to}
+            found = await client.call_tool("search", {"question": QUESTION, "filters": {"names": ["信息动态"]}})
+            wrong = await client.call_tool("search", {"question": QUESTION, "filters": {"issues": ["第99期"]}})
+            issues = await client.call_tool("list_issues", {})
+            return await client.call_tool("ask", quoted), found, wrong, issues
+
+    answer, found, wrong, issues = anyio.run(asked)
+    assert "485" in answer.structured_content["answer"]
+    assert {c["issue"] for c in answer.structured_content["citations"]} == {"本期视点"}
+    named = {one["file"] for one in issues.structured_content["issues"] if "信息动态" in one["issue"]}
+    assert {one["file"] for one in found.structured_content["retrieved"]} <= named
+    assert found.structured_content["retrieved"]
+    assert wrong.content[0].text.startswith("没有期号“第99期”。可用：")
 
 
 def test_mcp_over_http(url: str):
