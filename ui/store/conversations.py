@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from sqlalchemy import Select, delete, exists, func, or_, select
@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from rag.errors import UsageError
 from rag.schema import Turn
-from ui.store.database import ConversationRow, Database, Record, TurnRow, now
+from ui.store.database import CitedRow, ConversationRow, Database, Record, TurnRow, cited, now
 
 TITLE_CHARS = 40
 _GONE = ("没有这个对话", "它可能已被删除，请刷新列表")
@@ -89,6 +89,8 @@ class Conversations:
             row = session.get(TurnRow, turn)
             if row is not None:
                 row.answer, row.text, row.error = answer, str(answer["answer"]), None
+                session.execute(delete(CitedRow).where(CitedRow.turn == turn))
+                session.add_all(cited(turn, answer))
 
     def fail(self, turn: int, error: str) -> None:
         """Say why there is no answer."""
@@ -130,6 +132,16 @@ class Conversations:
         """One turn."""
         with self._db.reading() as session:
             return _turn(_own_turn(session, turn, user))
+
+    def cited(self, user: str | None) -> Mapping[tuple[str, str], int]:
+        """How many answers cite each article, by file and title; `user` None counts everybody's."""
+        wanted = select(CitedRow.file, CitedRow.title, func.count()).group_by(CitedRow.file, CitedRow.title)
+        if user is not None:
+            wanted = wanted.join(TurnRow, TurnRow.id == CitedRow.turn)
+            wanted = wanted.join(ConversationRow, ConversationRow.id == TurnRow.conversation)
+            wanted = wanted.where(ConversationRow.user == user)
+        with self._db.reading() as session:
+            return {(file, title): count for file, title, count in session.execute(wanted)}
 
     def rename(self, conversation: str, user: str, title: str) -> None:
         """Give another title. Raises `UsageError` on an empty one."""

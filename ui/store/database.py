@@ -35,7 +35,7 @@ from sqlalchemy.pool import StaticPool
 
 from rag.errors import SettingsError, StorageError
 
-VERSION = 1
+VERSION = 2
 """Counts up with every change of the tables; a database of a later program is refused, not damaged."""
 BUSY_S = 5
 """How long a writer waits for another one."""
@@ -162,6 +162,16 @@ class TurnRow(Base):
     error: Mapped[str | None] = mapped_column(PlainText)
 
 
+class CitedRow(Base):
+    """An article that an answer cites, once however often it does: counted without reading every answer."""
+
+    __tablename__ = "cited"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    turn: Mapped[int] = mapped_column(ForeignKey("turns.id", ondelete="CASCADE"), index=True)
+    file: Mapped[str] = mapped_column(PlainText)
+    title: Mapped[str] = mapped_column(PlainText)
+
+
 class FeedbackRow(Base):
     """What a user thinks of an answer; it keeps its own copy, for it outlives the conversation."""
 
@@ -285,7 +295,8 @@ class Database:
                     f"数据库 {self._shown} 属于更新的程序版本", "请升级程序，或用设置 database 另指一个"
                 )
             else:
-                session.execute(update(SchemaRow).values(version=version))  # a read-only one is said now
+                _upgrade(session, version)
+                session.execute(update(SchemaRow).values(version=VERSION))  # a read-only one is said now
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -296,6 +307,19 @@ class Database:
             raise _meaning(str(error.orig), self._shown or "") from error
         except SQLAlchemyError as error:
             raise StorageError(f"数据库出错：{self._shown}（{type(error).__name__}）", "请加 --debug 重试") from error
+
+
+def cited(turn: int, answer: Record | None) -> list[CitedRow]:
+    """The articles that the answer to `turn` cites, to be stored."""
+    named = {(str(c["file"]), str(c["title"])): None for c in (answer or {}).get("citations", ())}
+    return [CitedRow(turn=turn, file=file, title=title) for file, title in named]
+
+
+def _upgrade(session: Session, version: int) -> None:
+    """Fill what a database of an earlier version lacks."""
+    if version < 2:
+        answers = session.execute(select(TurnRow.id, TurnRow.answer).execution_options(yield_per=100))
+        session.add_all([row for turn, answer in answers for row in cited(turn, answer)])
 
 
 def _prepare_sqlite(connection: Any, record: object) -> None:  # noqa: ARG001  # SQLAlchemy's shape

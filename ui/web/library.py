@@ -12,8 +12,8 @@ import gradio as gr
 
 from rag.corpus.articles import parse
 from rag.corpus.readers import SUFFIXES, read
-from rag.errors import IndexStateError, UsageError, WeiceError
-from ui.store import Role
+from rag.errors import IndexStateError, StorageError, UsageError, WeiceError
+from ui.store import Role, User
 from ui.web.context import AT_ONCE, QUIET, Web, hidden, panel, told
 from ui.web.lexicon import LexiconEditor
 from ui.web.view import library as view
@@ -84,10 +84,9 @@ class _Library:
     # --- looking ------------------------------------------------------------
 
     def _on_look(self, request: gr.Request) -> tuple[str, str]:
-        self._web.user(request)
-        return self._listed()
+        return self._listed(self._web.user(request))
 
-    def _listed(self) -> tuple[str, str]:
+    def _listed(self, user: User) -> tuple[str, str]:
         app = self._web.app
         disabled = app.disabled
         try:
@@ -95,7 +94,19 @@ class _Library:
         except IndexStateError as error:
             return note(str(error), warn=True), view.versions(app.store.versions(), "")
         own = {name for name in index.files if app.own_file(name) is not None}
-        return view.files(index.files, disabled, own), view.versions(app.store.versions(), index.version)
+        return view.files(index.files, disabled, own, self._hits(user)), view.versions(
+            app.store.versions(), index.version
+        )
+
+    def _hits(self, user: User) -> view.Hits:
+        """How often each article is cited: in everybody's answers for editors, in their own for readers."""
+        everybody = user.role.covers(Role.EDITOR)
+        try:
+            cited = self._web.store.conversations.cited(None if everybody else user.name)
+        except StorageError as error:  # the library is there all the same
+            return view.Hits(said=str(error))
+        whose = "所有人" if everybody else "你自己"
+        return view.Hits(cited, f"“引用 3 次”是说：{whose}存下的回答里，有 3 个引用了这篇文章。" if cited else "")
 
     # --- taking in ------------------------------------------------------------
 
@@ -135,22 +146,22 @@ class _Library:
         self._web.store.audit.note(editor.name, "web", "upload", "、".join(sorted(good)))
         empty = {self._take: gr.update(visible=False), self._preview: "", self._files: None}
         yield {**empty, self._state: doing("更新索引…")}  # at once: later it would empty what is put in next
-        yield from self._updated()
+        yield from self._updated(editor)
 
     def _on_update(self, request: gr.Request) -> Iterator[dict[Any, Any]]:
         editor = self._web.user(request, Role.EDITOR)
         self._web.store.audit.note(editor.name, "web", "index")
         yield {self._state: doing("更新索引…")}
-        yield from self._updated()
+        yield from self._updated(editor)
 
-    def _updated(self) -> Iterator[dict[Any, Any]]:
+    def _updated(self, user: User) -> Iterator[dict[Any, Any]]:
         """Bring the index up to date, telling what is done, and answer from it."""
         work = _Work(self._web.app.build_index)
         for what, done, total in work.watch():
             yield {self._state: doing(f"{what}…", done, total)}
         report = work.result()
         self._web.app.reload()
-        listed, versions = self._listed()
+        listed, versions = self._listed(user)
         yield {
             self._state: view.built(report),
             self._list: listed,
@@ -188,10 +199,10 @@ class _Library:
         self._web.store.audit.note(editor.name, "web", act, name)
         yield {self._sure: gr.update(visible=False), self._state: doing("请稍候…")}
         if act != "use":
-            yield from self._updated()
+            yield from self._updated(editor)
             return
         app.reload()
-        listed, versions = self._listed()
+        listed, versions = self._listed(editor)
         yield {self._state: note(f"已改用索引 {name}"), self._list: listed, self._versions: versions}
 
 

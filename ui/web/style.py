@@ -138,6 +138,7 @@ mark.wc-other { background: #fef3c7; color: #1f2937; }
 .wc-file summary { cursor: pointer; } .wc-file summary small { display: block; color: var(--wc-soft); }
 .wc-articles { padding-left: 2em !important; margin: 6px 0 !important; line-height: 1.8; }
 .wc-articles a { color: inherit !important; } .wc-articles small { color: var(--wc-soft); }
+.wc-articles .wc-cited { color: var(--wc-teal); white-space: nowrap; }
 .wc-table { overflow-x: auto; } .wc-table table { width: 100%; border-collapse: collapse; font-size: .9rem; }
 .wc-table th, .wc-table td { text-align: left; padding: 6px 10px; vertical-align: top;
   border-bottom: 1px solid var(--border-color-primary); }

@@ -111,3 +111,24 @@ def test_a_long_first_question_becomes_a_short_title():
     talk = talks.create("张三")
     talks.ask(talk.id, "张三", "问" * 300)
     assert talks.list("张三")[0].title == "问" * 39 + "…"
+
+
+def test_each_article_is_counted_once_an_answer_and_readers_see_only_their_own():
+    talks = store().conversations
+    mine, theirs = talks.create("张三"), talks.create("李四")
+    whole = answered()
+    first, second = whole["citations"]
+    talks.add(mine.id, "张三", "一", whole | {"citations": [first, first, second]})
+    again = talks.add(mine.id, "张三", "二", whole | {"citations": [first]})
+    talks.add(theirs.id, "李四", "三", whole | {"citations": [second]})
+    talks.add(theirs.id, "李四", "四", answered(refused=True))
+    talks.fail(talks.ask(theirs.id, "李四", "五").id, "模型打不开")
+    one, other = (first["file"], first["title"]), (second["file"], second["title"])
+    assert talks.cited("张三") == {one: 2, other: 1}
+    assert talks.cited("李四") == {other: 1}
+    assert talks.cited(None) == {one: 2, other: 2}
+    talks.finish(again.id, whole | {"citations": [second]})
+    assert talks.cited("张三") == {one: 1, other: 2}, "an answer that takes another's place is counted alone"
+    talks.cut(again.id, "张三")
+    talks.delete(theirs.id, "李四")
+    assert talks.cited(None) == {one: 1, other: 1}, "what is deleted is not counted"

@@ -88,6 +88,24 @@ def test_a_database_of_a_later_program_is_refused(tmp_path: Path):
         store(f"sqlite:///{path}")
 
 
+def test_a_database_of_the_first_version_is_brought_up_to_this_one(tmp_path: Path):
+    path = tmp_path / "weice.db"
+    held = store(f"sqlite:///{path}")
+    talk = held.conversations.create("张三")
+    held.conversations.add(talk.id, "张三", "问", answered())
+    held.conversations.ask(talk.id, "张三", "没有答的")
+    counted = held.conversations.cited(None)
+    held.close()
+    with sqlite3.connect(path) as link:
+        link.execute("DROP TABLE cited")
+        link.execute("UPDATE schema_version SET version = 1")
+    for _ in range(2):
+        held = store(f"sqlite:///{path}")
+        assert held.conversations.cited(None) == counted
+        held.close()
+    assert sorted(counted.values()) == [1, 1]
+
+
 def test_many_threads_write_at_once(tmp_path: Path):
     held = store(f"sqlite:///{tmp_path / 'weice.db'}")
     threads = [

@@ -70,8 +70,10 @@ def test_everything_is_kept_there_too(url: str):
     assert [one.good for one in again.feedback.list(LOCAL)] == [True]
     held.audit.note("张三", "api", "ask", "问\0", "answered")
     assert [entry.question for entry in again.audit.list(LOCAL)] == ["问"]
+    assert sorted(again.conversations.cited(None).values()) == sorted(talks.cited("张三").values()) == [1, 1]
     talks.delete(talk.id, "张三")
     assert again.conversations.list("张三") == ()
+    assert again.conversations.cited(None) == {}
     again.close()
     held.close()
 

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import gradio as gr
 import pytest
 from pypdf import PdfWriter
 
@@ -17,6 +18,12 @@ from rag.wiring import App
 from tests.builders import library
 from tests.ui.standin import NASTY
 from tests.ui.web.conftest import UPLOADS, Seen, file_store, opened
+from ui.batches import Batches
+from ui.store import Role
+from ui.web.asking import Desk
+from ui.web.context import Web
+from ui.web.library import _Library
+from ui.web.reader import Shelf
 from ui.web.view import library as view
 
 GIVEN = "# 给定的文章\n\n厦门有2000余家定点医药机构接入即时结算系统。\n"
@@ -105,6 +112,27 @@ def test_what_a_file_holds_stays_text_and_what_is_odd_is_marked():
     assert "不能收进资料库：&lt;script&gt;" in page
 
 
+def test_editors_see_how_often_everybody_s_answers_cite_an_article_and_readers_how_often_their_own(
+    app: App, tmp_path: Path
+):
+    store = file_store(tmp_path / "db")
+    cited = {"file": "给定.md", "title": "给定的文章"}
+    for user, times in (("小读", 1), ("小编", 2)):
+        store.accounts.add(user, "correct horse", Role.EDITOR if user == "小编" else Role.READER)
+        talk = store.conversations.create(user)
+        for _ in range(times):
+            store.conversations.add(talk.id, user, "问", {"answer": "答[1]。", "citations": [cited]})
+    desk, batches = Desk(app, store, use_llm=False), Batches(app, store, use_llm=False)
+    with gr.Blocks():
+        tab = _Library(Web(app, store, desk, Shelf(app), batches, guarded=True))
+    for user, times in (("小读", 1), ("小编", 3)):
+        page, _ = tab._on_look(gr.Request(username=user))
+        assert f'<small class="wc-cited">引用 {times} 次</small>' in page
+        assert f"引用 {times} 次 · 给定.md" in page
+    assert "你自己存下的回答" in tab._on_look(gr.Request(username="小读"))[0]
+    store.close()
+
+
 @pytest.mark.browser
 class TestInTheBrowser:
     """Uploading, answering from it, leaving it out, going back."""
@@ -145,6 +173,7 @@ class TestInTheBrowser:
 
         looking.tab("资料库")
         file = page.locator("#library .wc-file", has_text="新一期.md")
+        page.wait_for_selector("#library >> text=引用 1 次 · 新一期.md")
         file.locator("summary").click()
         file.locator("[data-act=open]").click()
         page.wait_for_selector("#reader h2")

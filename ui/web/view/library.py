@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import escape
 
 from rag.corpus.parsed import ParsedIssue
@@ -26,22 +26,40 @@ class Preview:
     replaces: bool = False
 
 
-def files(indexed: Mapping[str, IndexedFile], disabled: Collection[str], own: Collection[str]) -> str:
-    """Every file with its articles and parse report, then those that are left out."""
-    shown = "".join(_file(name, one.parsed, own=name in own) for name, one in indexed.items())
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """How many stored answers cite each article, by file and title; `said` tells whose, or why it is not known."""
+
+    cited: Mapping[tuple[str, str], int] = field(default_factory=dict)
+    said: str = ""
+
+    def of(self, file: str, title: str) -> int:
+        """Those of one article."""
+        return self.cited.get((file, title), 0)
+
+
+def files(
+    indexed: Mapping[str, IndexedFile], disabled: Collection[str], own: Collection[str], hits: Hits | None = None
+) -> str:
+    """Every file with its articles, parse report and hits, then those that are left out."""
+    hits = hits or Hits()
+    shown = "".join(_file(name, one.parsed, hits, own=name in own) for name, one in indexed.items())
     off = "".join(_disabled(name) for name in sorted(disabled))
-    return shown + (f"<h4>已停用</h4>{off}" if off else "") or note("资料库还是空的。")
+    listed = shown + (f"<h4>已停用</h4>{off}" if off else "")
+    return note(hits.said) + listed if listed else note("资料库还是空的。")
 
 
-def _file(name: str, parsed: ParsedIssue, *, own: bool) -> str:
+def _file(name: str, parsed: ParsedIssue, hits: Hits, *, own: bool) -> str:
     issue = parsed.issue
-    about = joined(issue.date.isoformat() if issue.date else "", f"{_count(parsed)}", parsed.layout, name)
+    cited = sum(hits.of(name, title) for title in {article.title for article in parsed.articles})
+    date = issue.date.isoformat() if issue.date else ""
+    about = joined(date, _count(parsed), parsed.layout, _cited(cited), name)
     acts = button("停用", "disable", name)
     if own:
         acts += button("删除", "delete", name)
     return (
         f'<details class="wc-file"><summary><b>{escape(issue.label)}</b><small>{about}</small></summary>'
-        f"{_oddities(parsed)}{_articles(parsed)}<div class='wc-actions'>{acts}</div></details>"
+        f"{_oddities(parsed)}{_articles(parsed, hits)}<div class='wc-actions'>{acts}</div></details>"
     )
 
 
@@ -62,14 +80,20 @@ def _oddities(parsed: ParsedIssue) -> str:
     return "".join(note(line, warn=True) for line in parsed.oddities)
 
 
-def _articles(parsed: ParsedIssue) -> str:
+def _cited(times: int) -> str:
+    return f"引用 {times} 次" if times else ""
+
+
+def _articles(parsed: ParsedIssue, hits: Hits) -> str:
     items = []
     for article in parsed.articles:
         page = f"第{article.page}页" if article.page is not None else ""
+        cited = _cited(hits.of(article.issue.file, article.title))
         where = joined(article.column, article.source, page, f"{len(article.text)}字")
+        times = f' <small class="wc-cited">{cited}</small>' if cited else ""
         items.append(
             f'<li><a href="#" role="button" data-act="open" data-at="article:{escape(article.id)}">'
-            f"{escape(article.title)}</a> <small>{where}</small></li>"
+            f"{escape(article.title)}</a> <small>{where}</small>{times}</li>"
         )
     return f'<ol class="wc-articles">{"".join(items)}</ol>'
 
