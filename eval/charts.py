@@ -197,6 +197,11 @@ def page(title: str, body: str, script: str = "") -> str:
     )
 
 
+def figure(title: str, svg: str, note: str) -> str:
+    """A plot under its title, with a line on how to read it."""
+    return f'<figure class="plot"><h3>{escape(title)}</h3>{svg}<p>{escape(note)}</p></figure>'
+
+
 def _svg(height: float, title: str, parts: Sequence[str]) -> str:
     head = f'<svg viewBox="0 0 {WIDTH} {_n(height)}" role="img" aria-label="{escape(title)}">'
     return f"{head}{''.join(parts)}</svg>"
@@ -231,15 +236,41 @@ def _nice(width: float) -> float:
     return next(power * m for m in (1, 2, 5, 10) if power * m >= width * 0.999999)
 
 
-CSS = """
-:root { color-scheme: light dark; --bg: #fbfcfd; --card: #fff; --ink: #1b2430; --soft: #566274; --rule: #dfe4ea;
+LIGHT = """--bg: #fbfcfd; --card: #fff; --ink: #1b2430; --soft: #566274; --rule: #dfe4ea;
   --teal: #0f766e; --bar: #7cbfb6; --good: #0f766e; --bad: #b91c1c; --amber: #a15c07; --grey: #5b6472;
   --tint: #e6f4f1; --badtint: #fdecec; --s0: #6b7280; --s1: #c2570c; --s2: #4f46e5; --s3: #0f766e;
-  --s4: #be185d; }
-@media (prefers-color-scheme: dark) { :root { --bg: #11161d; --card: #19202a; --ink: #e5eaf1; --soft: #a3afc0;
+  --s4: #be185d;"""
+DARK = """--bg: #11161d; --card: #19202a; --ink: #e5eaf1; --soft: #a3afc0;
   --rule: #323c4a; --teal: #2dd4bf; --bar: #1f7a72; --good: #2dd4bf; --bad: #f87171; --amber: #fbbf24;
   --grey: #9ca3af; --tint: #123f3b; --badtint: #45191c; --s0: #9ca3af; --s1: #fb923c; --s2: #a5b4fc;
-  --s3: #2dd4bf; --s4: #f472b6; } }
+  --s3: #2dd4bf; --s4: #f472b6;"""
+"""The colours of the page and its plots, by day and by night."""
+
+PLOTS = """
+.plots { display: grid; gap: 12px; grid-template-columns: repeat(auto-fill, minmax(min(100%, 340px), 1fr)); }
+.plot { background: var(--card); border: 1px solid var(--rule); border-radius: 10px; padding: 12px 14px; margin: 0; }
+.plot h3 { font-size: .98rem; margin: 0 0 4px; }
+.plot svg { display: block; width: 100%; max-width: 460px; margin: 6px auto 0; }
+.plot p { font-size: .84rem; color: var(--soft); margin: 4px 0; }
+.plot text { font-size: 12px; fill: var(--ink); } .plot text.soft { fill: var(--soft); }
+.plot text.strong { font-weight: 600; } .plot text.good { fill: var(--good); } .plot text.bad { fill: var(--bad); }
+.plot .grid { stroke: var(--rule); } .plot .axis { stroke: var(--soft); } .plot .bar { fill: var(--bar); }
+.plot .whisker { stroke: var(--ink); stroke-width: 1.4; } .plot .mark { stroke: var(--bad); stroke-width: 1.4; }
+.plot .line { fill: none; stroke-width: 2.2; } .plot .line.thin { stroke-width: 1; stroke-dasharray: 3 3; }
+.plot .dot { stroke: var(--card); stroke-width: 1.5; }
+.plot .line.s0 { stroke: var(--s0); stroke-dasharray: 9 3 2 3; } .plot .dot.s0 { fill: var(--s0); }
+.plot .line.s1 { stroke: var(--s1); stroke-dasharray: 7 3; } .plot .dot.s1 { fill: var(--s1); }
+.plot .line.s2 { stroke: var(--s2); stroke-dasharray: 2 3; } .plot .dot.s2 { fill: var(--s2); }
+.plot .line.s3 { stroke: var(--s3); } .plot .dot.s3 { fill: var(--s3); }
+.plot .line.s4 { stroke: var(--s4); } .plot .dot.s4 { fill: var(--s4); }
+.plot .whisker.good { stroke: var(--good); } .plot .dot.good { fill: var(--good); }
+.plot .whisker.bad { stroke: var(--bad); } .plot .dot.bad { fill: var(--bad); }
+.plot .whisker.same { stroke: var(--soft); } .plot .dot.same { fill: var(--soft); }
+@media (max-width: 600px) { .plot { padding: 10px 8px; } }
+"""
+"""How plots look, on any page that names the colours as `CSS` does."""
+
+_PAGE = """
 * { box-sizing: border-box; }
 body { margin: 0; background: var(--bg); color: var(--ink); line-height: 1.7; overflow-wrap: anywhere;
   font-family: system-ui, "PingFang SC", "Microsoft YaHei", "Noto Sans CJK SC", sans-serif; }
@@ -255,28 +286,10 @@ a { color: var(--teal); }
 .banner.bad { border-color: var(--bad); }
 .banner.good { border-color: var(--good); }
 .figures { display: grid; gap: 10px; grid-template-columns: repeat(auto-fit, minmax(150px, 1fr)); margin-top: 16px; }
-.figure, .plot, .q { background: var(--card); border: 1px solid var(--rule); border-radius: 10px; }
+.figure, .q { background: var(--card); border: 1px solid var(--rule); border-radius: 10px; }
 .figure { padding: 10px 14px; }
 .figure b { display: block; font-size: 1.75rem; line-height: 1.25; font-variant-numeric: tabular-nums; }
 .figure small { display: block; font-size: .8rem; line-height: 1.45; }
-.plots { display: grid; gap: 12px; grid-template-columns: repeat(auto-fill, minmax(min(100%, 340px), 1fr)); }
-.plot { padding: 12px 14px; margin: 0; }
-.plot svg { display: block; width: 100%; max-width: 460px; margin: 6px auto 0; }
-.plot p { font-size: .84rem; color: var(--soft); }
-svg text { font-size: 12px; fill: var(--ink); } svg text.soft { fill: var(--soft); }
-svg text.strong { font-weight: 600; } svg text.good { fill: var(--good); } svg text.bad { fill: var(--bad); }
-.grid { stroke: var(--rule); } .axis { stroke: var(--soft); } .bar { fill: var(--bar); }
-.whisker { stroke: var(--ink); stroke-width: 1.4; } .mark { stroke: var(--bad); stroke-width: 1.4; }
-.line { fill: none; stroke-width: 2.2; } .line.thin { stroke-width: 1; stroke-dasharray: 3 3; }
-.dot { stroke: var(--card); stroke-width: 1.5; }
-.line.s0 { stroke: var(--s0); stroke-dasharray: 9 3 2 3; } .dot.s0 { fill: var(--s0); }
-.line.s1 { stroke: var(--s1); stroke-dasharray: 7 3; } .dot.s1 { fill: var(--s1); }
-.line.s2 { stroke: var(--s2); stroke-dasharray: 2 3; } .dot.s2 { fill: var(--s2); }
-.line.s3 { stroke: var(--s3); } .dot.s3 { fill: var(--s3); }
-.line.s4 { stroke: var(--s4); } .dot.s4 { fill: var(--s4); }
-.whisker.good { stroke: var(--good); } .dot.good { fill: var(--good); }
-.whisker.bad { stroke: var(--bad); } .dot.bad { fill: var(--bad); }
-.whisker.same { stroke: var(--soft); } .dot.same { fill: var(--soft); }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; width: 100%; font-size: .9rem; }
 th, td { padding: 5px 12px 5px 0; text-align: left; border-bottom: 1px solid var(--rule); vertical-align: top; }
@@ -320,7 +333,11 @@ details.more { margin-top: 10px; } details.more > summary { cursor: pointer; col
 .facts dt { color: var(--soft); } .facts dd { margin: 0; }
 @media (max-width: 600px) { main { padding: 14px 12px 60px; } h1 { font-size: 1.25rem; }
   .figures { grid-template-columns: 1fr 1fr; } .figure { padding: 8px 10px; } .figure b { font-size: 1.4rem; }
-  .filters { position: static; } .plot { padding: 10px 8px; } .q > summary, .q > div { padding-left: 10px;
+  .filters { position: static; } .q > summary, .q > div { padding-left: 10px;
   padding-right: 10px; } th, td { padding-right: 9px; } }
 @media print { .filters { display: none; } }
 """
+CSS = f"""
+:root {{ color-scheme: light dark; {LIGHT} }}
+@media (prefers-color-scheme: dark) {{ :root {{ {DARK} }} }}
+{PLOTS}{_PAGE}"""

@@ -313,11 +313,16 @@ def _verdict(row: Row) -> str:
     return VERDICTS.get(row.verdict, row.verdict)
 
 
+def plot(c: Comparison) -> str:
+    """The difference of every metric, drawn, to be styled with `charts.PLOTS`."""
+    svg = charts.forest([delta.effect for delta in c.deltas.values()], "各指标的差别")
+    note = "点为差（现在减原来），线为 95% 区间（按题成对抽样）；区间不含 0 且不少于 10 题的才着色。"
+    return charts.figure("差别", svg, note)
+
+
 def write_html(c: Comparison, path: Path) -> Path:
     """Write the comparison as one page that opens offline. Raises `StorageError`."""
     tone = "bad" if c.significant_loss else "good" if conclusion(c).startswith(_BETTER) else ""
-    svg = charts.forest([delta.effect for delta in c.deltas.values()], "各指标的差别")
-    note = "点为差（现在减原来），线为 95% 区间（按题成对抽样）；区间不含 0 且不少于 10 题的才着色。"
     settings = table(("设置", "原来", "现在"), c.settings) if c.settings else "<p>没有不同。</p>"
     body = (
         "<h1>两次评测的比较</h1>",
@@ -325,7 +330,7 @@ def write_html(c: Comparison, path: Path) -> Path:
         f"共同的题：{len(c.pairs)}</p>",
         f'<div class="banner {tone}"><b>{escape(conclusion(c))}</b></div>',
         *(f'<div class="banner bad">{escape(line)}</div>' for line in _warnings(c)),
-        f'<div class="cols"><figure class="plot"><h3>差别</h3>{svg}<p>{note}</p></figure>',
+        f'<div class="cols">{plot(c)}',
         f"<div><h3>不同的设置</h3>{settings}</div></div>",
         f"<h2>全部指标</h2>{table(_HEADS, [_cells(delta) for delta in c.deltas.values()])}",
         "<h2>胜负</h2>",

@@ -82,7 +82,8 @@ def _body(run: Run) -> str:
         banners(run),
     ]
     if run.rows:
-        parts += [_headline(run), _plots(run), _tables(run.summary), _judged(run)]
+        drawn = plots(run)
+        parts += [_headline(run), f"<h2>图</h2>{drawn}" if drawn else "", _tables(run.summary), _judged(run)]
     return "".join([*parts, _about(run), _questions(run.rows) if run.rows else ""])
 
 
@@ -120,13 +121,22 @@ def _figure(label: str, value: str, *below: str) -> str:
     return f'<div class="figure"><small>{escape(label)}</small><b>{escape(value)}</b>{lines}</div>'
 
 
-def _plots(run: Run) -> str:
-    plots = [*_by_type(run.summary), *_recall(run.summary), *_calibration(run.rows), *_latency(run.rows)]
-    return f'<h2>图</h2><div class="plots">{"".join(plots)}</div>' if plots else ""
+def plots(run: Run) -> str:
+    """Everything that is drawn of a run, to be styled with `charts.PLOTS`; "" where there is nothing to draw."""
+    drawn = [*_overall(run.summary), *_by_type(run.summary), *_recall(run.summary)]
+    drawn += [*_calibration(run.rows), *_latency(run.rows)]
+    return f'<div class="plots">{"".join(drawn)}</div>' if drawn else ""
 
 
-def _plot(title: str, svg: str, note: str) -> str:
-    return f'<figure class="plot"><h3>{escape(title)}</h3>{svg}<p>{escape(note)}</p></figure>'
+def _overall(summary: Summary) -> Iterable[str]:
+    rows = []
+    for name in METRICS:
+        if name in _HEADLINES and (value := summary.overall.get(name)):
+            label = metric(name).label + ("↓" if metric(name).better < 0 else "")
+            rows.append(charts.Bar(label, value.value, value.low, value.high, value.n))
+    if rows:
+        title = "主要指标"
+        yield charts.figure(title, charts.bars(rows, title), "细线为 95% 区间；带 ↓ 的越低越好。")
 
 
 def _by_type(summary: Summary) -> Iterable[str]:
@@ -137,7 +147,7 @@ def _by_type(summary: Summary) -> Iterable[str]:
                 rows.append(charts.Bar(type_label(type_), value.value, value.low, value.high, value.n))
         if rows:
             title = f"{metric(name).label}，按题型"
-            yield _plot(title, charts.bars(rows, title), f"{metric(name).meaning}。细线为 95% 区间。")
+            yield charts.figure(title, charts.bars(rows, title), f"{metric(name).meaning}。细线为 95% 区间。")
 
 
 def _recall(summary: Summary) -> Iterable[str]:
@@ -149,7 +159,9 @@ def _recall(summary: Summary) -> Iterable[str]:
             series.append(charts.Line(label, points))
     if series:
         title = "前 k 段里找到证据的题，按检索方式"
-        yield _plot(title, charts.lines(series, title), "任一条证据进入前 k 段即算找到。纵轴不一定从 0 开始。")
+        yield charts.figure(
+            title, charts.lines(series, title), "任一条证据进入前 k 段即算找到。纵轴不一定从 0 开始。"
+        )
 
 
 def _calibration(rows: Sequence[Row]) -> Iterable[str]:
@@ -166,7 +178,7 @@ def _calibration(rows: Sequence[Row]) -> Iterable[str]:
     ):
         if points:
             note = "只看作了答的题（拒答不算），按横轴分成几组；纵轴为全对的比例，竖线为 95% 区间。"
-            yield _plot(title, charts.dots(_groups(points), title, label), note)
+            yield charts.figure(title, charts.dots(_groups(points), title, label), note)
 
 
 def _groups(points: Sequence[tuple[float, bool]], most: int = 5) -> tuple[charts.Dot, ...]:
@@ -188,7 +200,7 @@ def _latency(rows: Sequence[Row]) -> Iterable[str]:
         if seconds:
             title = f"用时：{label}（秒）"
             svg = charts.histogram(seconds, tuple(percentiles(seconds).items()), title)
-            yield _plot(title, svg, f"{len(seconds)} 题；纵轴为题数。")
+            yield charts.figure(title, svg, f"{len(seconds)} 题；纵轴为题数。")
 
 
 def _tables(summary: Summary) -> str:

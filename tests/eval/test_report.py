@@ -80,6 +80,18 @@ def test_the_headline_shows_false_answers_and_false_refusals_with_their_interval
     assert "完全答对80.0%70.0% – 90.0%40 题该拒未拒15.0%5.0% – 30.0%20 题误拒12.5%2.5% – 22.5%40 题" in headline
 
 
+def test_the_headline_figures_are_drawn_and_those_that_should_be_low_are_marked(run: Path) -> None:
+    share = {"value": 0.5, "low": 0.25, "high": 0.75, "n": 4}
+    write_summary(run, overall=dict.fromkeys(("fully_correct", "false_refusal", "citation_recall"), share))
+    drawn = report.plots(read_run(run))
+    first = drawn[: drawn.index("</figure>")]
+    assert "主要指标" in first
+    assert ">完全答对<" in first
+    assert ">误拒↓<" in first
+    assert ">引用查全<" not in first
+    assert report.plots(read_run(write_run(run.parent / "empty", []))) == ""
+
+
 def test_what_was_missed_is_named(run: Path) -> None:
     by_id = {one.id: report.missed(one) for one in read_run(run).rows}
     assert by_id["q1"] == ()

@@ -106,7 +106,7 @@ class _Library:
         except StorageError as error:  # the library is there all the same
             return view.Hits(said=str(error))
         whose = "所有人" if everybody else "你自己"
-        return view.Hits(cited, f"“引用 3 次”是说：{whose}存下的回答里，有 3 个引用了这篇文章。" if cited else "")
+        return view.Hits(cited, f"引用次数：{whose}存下的回答里，有几个引用了这篇文章。" if cited else "")
 
     # --- taking in ------------------------------------------------------------
 

@@ -27,7 +27,7 @@ from ui.web.context import AT_ONCE, QUIET, Web, panel, told
 from ui.web.reader import Shelf
 from ui.web.script import SCRIPT
 from ui.web.sessions import Sessions
-from ui.web.style import CSS, SCREENS
+from ui.web.style import CSS, PLOTS, SCREENS
 from ui.web.view import chat as chat_view
 from ui.web.view import reader as reader_view
 
@@ -153,7 +153,7 @@ def build_web(
         mcp_server=False,
         theme=theme,
         css=CSS,
-        head=f'<meta name="weice-max-upload" content="{library.MAX_UPLOAD}"><style>{SCREENS}</style>{SCRIPT}',
+        head=f'<meta name="weice-max-upload" content="{library.MAX_UPLOAD}"><style>{SCREENS}{PLOTS}</style>{SCRIPT}',
     )
     if guarded:
         return StayHere(Sessions(web, app.settings.session_hours * 3600))

@@ -1,5 +1,7 @@
 """How the page looks, with system fonts only, for light and dark, for narrow screens and for paper."""
 
+from eval import charts
+
 CSS = """
 :root { --wc-soft: #566274; --wc-teal: #0f766e; --wc-amber: #a15c07; --wc-grey: #5b6472; --wc-tint: #e6f4f1; }
 .dark { --wc-soft: #a3afc0; --wc-teal: #2dd4bf; --wc-amber: #fbbf24; --wc-grey: #9ca3af; --wc-tint: #123f3b; }
@@ -140,10 +142,18 @@ mark.wc-other { background: #fef3c7; color: #1f2937; }
 .wc-articles a { color: inherit !important; } .wc-articles small { color: var(--wc-soft); }
 .wc-articles .wc-cited { color: var(--wc-teal); white-space: nowrap; }
 .wc-table { overflow-x: auto; } .wc-table table { width: 100%; border-collapse: collapse; font-size: .9rem; }
-.wc-table th, .wc-table td { text-align: left; padding: 6px 10px; vertical-align: top;
-  border-bottom: 1px solid var(--border-color-primary); }
+.wc-table th, .wc-table td { text-align: left; padding: 6px 10px; vertical-align: top; border: 0 !important;
+  border-bottom: 1px solid var(--border-color-primary) !important; }
+#runs td:first-child { min-width: 12em; }
 .wc-table th { color: var(--wc-soft); font-weight: 600; white-space: nowrap; }
 """
+
+PLOTS = f"""
+{charts.PLOTS}
+.plot {{ {charts.LIGHT} }} .dark .plot {{ {charts.DARK} }}
+.plots {{ margin: 12px 0; }} .plot h3 {{ margin: 0 0 4px !important; }}
+"""
+"""Rules for the plots of evaluation, those of its reports: into the head, like `SCREENS`."""
 
 SCREENS = """
 .toast-title.error { font-size: 0 !important; }

@@ -62,6 +62,10 @@ def test_a_run_in_the_background_is_listed_and_looked_into_and_compared(app: App
     assert "2000余家" in pages[1]
     assert "应拒答" in pages[1]
     assert "看不出显著差别" in pages[2]
+    for title in ("主要指标", "完全答对，按题型", "用时：全部完成（秒）"):
+        assert f'aria-label="{title}"' in pages[1]
+    assert "该拒未拒↓" in pages[1]
+    assert 'aria-label="各指标的差别"' in pages[2]
     for page in pages:
         assert "<script" not in page
         assert "<img" not in page
@@ -125,6 +129,10 @@ def test_a_run_is_started_watched_opened_and_compared_on_the_page(looking: Seen,
     assert page.locator("#runs tbody tr").count() == 2
     choose(looking, "#one-run", 1)
     page.wait_for_selector("#run .wc-row")
+    headline = page.locator("#run .plot").first
+    assert "完全答对" in headline.inner_text()
+    assert headline.locator("rect.bar").count() == headline.locator("text.strong").count() > 2
+    assert headline.locator(".bar").first.evaluate("bar => getComputedStyle(bar).fill") != "rgb(0, 0, 0)"
     row = page.locator("#run .wc-row", has_text="厦门有多少家")
     row.locator("summary").click()
     assert "2000余家" in row.inner_text()
@@ -133,5 +141,6 @@ def test_a_run_is_started_watched_opened_and_compared_on_the_page(looking: Seen,
     assert "评测报告" in download.value.path().read_text(encoding="utf-8")
     choose(looking, "#other-run", 2)
     page.wait_for_selector("#run >> text=共同 1 题")
+    assert page.locator("#run .plot circle.dot").count() > 2
     assert page.evaluate("window.fired") is None
     looking.fits(390)

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from eval.compare import Comparison, conclusion
+from eval import report
+from eval.compare import Comparison, conclusion, plot
 from eval.names import METRICS, OUTCOMES, TIMES, VERDICTS, metric, type_label
 from eval.runs import Row, Run, Value
 from ui.web.view.parts import error, joined, note, table, text
@@ -35,7 +36,7 @@ def _share(value: Value | None) -> str:
 
 
 def run(one: Run) -> str:
-    """One run: every figure with its interval, the times, and each question down to answer and evidence."""
+    """One run: its plots, every figure with its interval, and each question down to answer and evidence."""
     overall = one.summary.overall
     figures = [
         (metric(name).label, _share(v), f"{v.low:.1%} – {v.high:.1%}", str(v.n), escape(metric(name).meaning))
@@ -48,6 +49,7 @@ def run(one: Run) -> str:
         if (seconds := one.summary.latency.get(name))
     ]
     parts = [f"<h4>{escape(one.folder.name)}</h4>", *(note(f"{line}。", warn=True) for line in one.notes)]
+    parts.append(report.plots(one))
     parts.append(table(("指标", "值", "95% 区间", "题数", "意思"), figures))
     parts.append(table(("用时", "中位", "95%"), times) if times else "")
     ordered = sorted(one.rows, key=lambda row: list(_TONES).index(row.outcome) in (0, 4))
@@ -103,7 +105,8 @@ def comparison(found: Comparison) -> str:
     ]
     names = f"{found.a.folder.name} → {found.b.folder.name}，共同 {len(found.pairs)} 题"
     heads = ("指标", "原来", "现在", "差（百分点）", "95% 区间", "胜 / 负 / 平")
-    parts = [f"<h4>{escape(names)}</h4>", f"<p><b>{escape(conclusion(found))}</b></p>", table(heads, rows)]
+    parts = [f"<h4>{escape(names)}</h4>", f"<p><b>{escape(conclusion(found))}</b></p>", plot(found)]
+    parts.append(table(heads, rows))
     for name in ("fully_correct", "key_facts"):
         if delta := found.deltas.get(name):
             won, lost = ("、".join(ids) or "无" for ids in (delta.wins, delta.losses))
