@@ -79,6 +79,32 @@ def test_a_locked_database_is_said_and_nothing_is_lost(tmp_path: Path, monkeypat
     held.close()
 
 
+def test_a_short_lock_of_another_program_is_waited_for_by_every_writer(tmp_path: Path):
+    path = tmp_path / "weice.db"
+    held = store(f"sqlite:///{path}")
+    talk = held.conversations.create("张三", "标题")
+    other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN EXCLUSIVE")
+    begun = threading.Barrier(4)
+
+    def add(question: str) -> None:
+        begun.wait()
+        held.conversations.add(talk.id, "张三", question, answered())
+
+    writers = [threading.Thread(target=add, args=(question,)) for question in "一二三"]
+    for writer in writers:
+        writer.start()
+    begun.wait()
+    free = threading.Timer(0.5, other.execute, ("ROLLBACK",))
+    free.start()
+    for thread in (free, *writers):
+        thread.join()
+    other.close()
+    assert sorted(turn.question for turn in held.conversations.load(talk.id, "张三")[1]) == sorted("一二三")
+    assert all(turn.answer for turn in held.conversations.load(talk.id, "张三")[1])
+    held.close()
+
+
 def test_a_database_of_a_later_program_is_refused(tmp_path: Path):
     path = tmp_path / "weice.db"
     store(f"sqlite:///{path}").close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -17,7 +18,7 @@ from tests.ui.standin import StandIn
 from tests.ui.web.conftest import Seen, Site, file_store, served, watched
 from tests.ui.web.test_asking import USER, finished
 from tests.ui.web.test_library import app
-from ui.store import Store, database
+from ui.store import LOCAL, Store, database
 from ui.web import library
 from ui.web.asking import STOPPED, Asked, Desk
 from ui.web.view import chat as view
@@ -62,6 +63,24 @@ def test_a_database_that_fails_between_question_and_answer_keeps_nobody_from_the
     assert made.answer is not None
     assert "只能读" in made.unsaved
     assert desk.answer(int(made.id), USER) == made.answer
+
+
+def test_a_short_lock_between_question_and_answer_loses_nothing(tmp_path: Path):
+    program, store = StandIn(tmp_path, delay_s=0.1), file_store(tmp_path / "db")
+    desk = Desk(program, store, use_llm=True)  # type: ignore[arg-type]
+    talk = store.conversations.create(USER).id
+    job = desk.start(talk, USER, Asked("厦门？"))
+    other = sqlite3.connect(tmp_path / "db" / "weice.db", isolation_level=None, check_same_thread=False)
+    other.execute("BEGIN EXCLUSIVE")
+    free = threading.Timer(1, other.execute, ("ROLLBACK",))
+    free.start()
+    made = finished(job)
+    free.join()
+    other.close()
+    assert made.answer is not None
+    assert made.unsaved == ""
+    assert store.conversations.turn(int(made.id), USER).answer == made.answer
+    assert [entry.verdict for entry in store.audit.list(LOCAL)] == ["answered"]
 
 
 def test_what_is_not_stored_can_be_stopped_by_who_asked_alone(tmp_path: Path):
