@@ -117,6 +117,9 @@ class Settings(BaseSettings):
     root_path: str = Field("", pattern=r"^(/[\w.~-]+)*$", description="反向代理把本服务放在哪个路径下，如 /weice")
     login: bool = Field(False, description="本机打开也要登录、接口也要密钥；监听别的地址时总是要的")
     session_hours: float = Field(12.0, gt=0, description="网页登录多少小时后要重新登录")
+    questions_at_once: int = Field(
+        16, ge=1, description="网页：同时有几个问题由大模型作答或在等它，再多的请稍后再问（摘录模式不限）"
+    )
     api_per_minute: int = Field(60, ge=1, description="接口：每个密钥每分钟最多几次请求")
     api_body_kb: int = Field(1024, ge=1, description="接口：一次请求最大多少 KB")
     api_timeout_s: float = Field(300.0, gt=0, description="接口：一个回答最长多少秒")

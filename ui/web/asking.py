@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from rag.answer.events import Event, Finished
 from rag.answer.filters import EVERYTHING, Filters
-from rag.errors import IndexStateError, WeiceError
+from rag.errors import IndexStateError, UsageError, WeiceError
 from rag.records import Record, answer_record
 from rag.schema import Answer, Article, Evidence, Turn
 from ui.store import StoredTurn, history, now
@@ -142,6 +142,20 @@ class Desk:
         self._unsaved: dict[int, tuple[str, Record]] = {}
         """The last answers that could not be stored, by turn, each with who asked: their citations still open."""
 
+    def need_room(self, asked: Asked) -> None:
+        """Raise `UsageError` where too many questions are with the LLM already; nothing has happened then."""
+        if not self._writes(asked):
+            return
+        with self._lock:
+            held = sum(job.result is None and self._writes(job.asked) for job in self._jobs.values())
+        if held >= self._app.settings.questions_at_once:
+            step = "你的问题没有丢：请过一两分钟再按一次，或勾选“摘录模式”，马上就能看到原文"
+            raise UsageError(f"排队的人太多，已有 {held} 个问题在等大模型", step)
+
+    def _writes(self, asked: Asked) -> bool:
+        """Whether the LLM is to answer."""
+        return self.use_llm and not asked.extractive
+
     def start(self, conversation: str, user: str, asked: Asked) -> Job:
         """Begin to answer in the user's `conversation`; a question that is on its way there goes first."""
         with self._lock:
@@ -232,7 +246,7 @@ class Desk:
     def _answer(self, job: Job) -> Answer | None:
         asked = job.asked
         held_to = asked.filters or None
-        assistant = self._app.assistant(use_llm=self.use_llm and not asked.extractive, within=held_to)
+        assistant = self._app.assistant(use_llm=self._writes(asked), within=held_to)
         events = assistant.stream(asked.question, job.history, asked.scenario)
         with closing(events):  # type: ignore[type-var]  # a generator
             for event in events:

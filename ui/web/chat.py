@@ -189,6 +189,7 @@ class _Chat:
         user = self._web.user(request).name
         filters = of(names, issues, columns, sources, since, until)
         asked = Asked(question.strip(), extractive, chosen(scenario), filters)
+        self._web.desk.need_room(asked)
         try:
             if editing:
                 self._web.store.conversations.cut(turn_of(editing), user)
@@ -201,10 +202,11 @@ class _Chat:
     def _on_retry(self, address: str, event: gr.EventData, request: gr.Request) -> Iterator[dict[Any, Any]]:
         user = self._web.user(request).name
         turn = self._web.store.conversations.turn(turn_of(event.at), user)
-        self._web.store.conversations.cut(turn.id, user)
         how = turn.options
         filters = of_record(how.get("filters"))
         asked = Asked(turn.question, bool(how.get("extractive")), chosen(how.get("scenario")), filters)
+        self._web.desk.need_room(asked)
+        self._web.store.conversations.cut(turn.id, user)
         yield from self._watched(self._web.desk.start(address, user, asked), address, user)
 
     def _on_suggested(

@@ -55,6 +55,13 @@ SCRIPT = """
     question() { return document.querySelector('#question textarea'); },
   };
 
+  // Enter and Esc of an input method choose or drop its words: they neither send nor stop. Safari says 229.
+  for (const kind of ['keydown', 'keypress', 'keyup']) document.addEventListener(kind, (event) => {
+    if (!['Enter', 'Escape'].includes(event.key) || !(event.isComposing || event.keyCode === 229)) return;
+    event.stopImmediatePropagation();
+    if (kind === 'keypress') event.preventDefault();
+  }, true);
+
   const tell = (line) => {
     const box = document.createElement('p');
     box.className = 'wc-error wc-toast';

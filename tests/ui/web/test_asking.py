@@ -169,6 +169,17 @@ def test_who_waits_for_the_llm_learns_how_many_are_ahead(tmp_path: Path):
         place.desk.stop(talk)
 
 
+def test_a_full_queue_refuses_before_anything_happened_but_never_quotes(tmp_path: Path):
+    place = Place(tmp_path, delay_s=0.3, questions_at_once=2)
+    jobs = [place.start("慢"), place.start("慢", place.store.conversations.create(USER).id)]
+    with pytest.raises(UsageError, match=r"已有 2 个问题.*没有丢.*摘录模式"):
+        place.desk.need_room(Asked("厦门？"))
+    place.desk.need_room(Asked("厦门？", extractive=True))
+    place.desk.stop(place.talk)
+    place.desk.need_room(Asked("厦门？"))
+    place.desk.stop(jobs[1].turn.conversation)
+
+
 def test_nobody_sees_or_asks_in_the_conversation_of_another(tmp_path: Path):
     place = Place(tmp_path)
     place.ask("厦门？")

@@ -94,6 +94,39 @@ def test_what_is_not_stored_can_be_stopped_by_who_asked_alone(tmp_path: Path):
 
 
 @pytest.mark.browser
+def test_a_full_queue_is_told_with_what_to_do_and_nothing_is_lost(tmp_path: Path, chromium: Any):
+    program, store = StandIn(tmp_path, delay_s=0.3, questions_at_once=2), file_store(tmp_path / "db")
+    with served(program, store) as root:
+        site = Site(program, store, root)
+        with watched(chromium, site) as first, watched(chromium, site) as second, watched(chromium, site) as third:
+            third.answered("厦门？")
+            first.ask("慢")
+            first.page.wait_for_selector("#draft .wc-draft")
+            second.ask("慢")
+            second.page.wait_for_selector("#draft >> text=前面还有 1 个问题正由大模型作答")
+            assert second.page.locator("#found .wc-card").count() == 2, "the evidence does not wait"
+
+            third.ask("湖南有多少亩？")
+            third.page.wait_for_selector("text=排队的人太多，已有 2 个问题在等大模型")
+            assert third.page.input_value("#question textarea") == "湖南有多少亩？"
+            third.page.click(".toast-close")
+            third.page.wait_for_selector(".toast-body", state="detached")
+            third.page.click("#talk [data-act=retry]")
+            third.page.wait_for_selector("text=排队的人太多，已有 2 个问题在等大模型")
+            assert third.page.locator("#talk .wc-verdict").inner_text() == "已回答"
+
+            first.page.keyboard.press("Escape")
+            first.page.wait_for_selector("#talk >> text=已停止")
+            second.page.wait_for_function("!document.querySelector('#draft').innerText.includes('前面还有')")
+            third.page.press("#question textarea", "Enter")
+            third.page.wait_for_selector("#talk .wc-question >> text=湖南有多少亩？")
+            third.page.wait_for_selector("#talk .wc-turn >> nth=1")
+            second.page.click("#stop")
+            second.page.wait_for_selector("#talk >> text=已停止")
+    assert [len(store.conversations.load(one.id, USER)[1]) for one in store.conversations.list(USER)] == [2, 1, 1]
+
+
+@pytest.mark.browser
 class TestInTheBrowser:
     """Each trouble as a reader meets it."""
 

@@ -88,6 +88,29 @@ def test_shift_enter_breaks_the_line_and_enter_sends(seen: Seen):
     assert seen.app.asked[0][0] == "厦门？\n湖南？"
 
 
+def test_enter_and_esc_of_an_input_method_neither_send_nor_stop(seen: Seen):
+    page = seen.page
+    keyboard = page.context.new_cdp_session(page)
+    page.click("#question textarea")
+    keyboard.send("Input.imeSetComposition", {"text": "xia'men", "selectionStart": 7, "selectionEnd": 7})
+    page.keyboard.press("Enter")
+    page.wait_for_timeout(500)
+    assert seen.app.asked == []
+    keyboard.send("Input.insertText", {"text": "厦门慢"})
+    assert page.input_value("#question textarea") == "厦门慢"
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#draft .wc-draft")
+    assert [question for question, _ in seen.app.asked] == ["厦门慢"]
+    page.click("#question textarea")
+    keyboard.send("Input.imeSetComposition", {"text": "hu'nan", "selectionStart": 6, "selectionEnd": 6})
+    page.keyboard.press("Escape")
+    page.wait_for_timeout(500)
+    assert page.locator("#draft .wc-draft").is_visible()
+    keyboard.send("Input.insertText", {"text": ""})
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#talk >> text=已停止")
+
+
 def test_a_follow_up_carries_the_history_and_a_new_conversation_has_none(seen: Seen):
     seen.answered("厦门？")
     seen.answered("那湖南呢？")
