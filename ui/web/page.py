@@ -55,6 +55,12 @@ _POLICY = "; ".join(
 _FOREIGN_META = re.compile(rb'<meta\s+(?:property="og:|name="twitter:)[^>]*>\s*')
 _FOREIGN_SAMPLE = re.compile(rb'https://github\.com/gradio-app/[^"\\\s]*')
 """What Gradio gives as an example of an uploaded file; nobody asks for it."""
+_ICON = (
+    b'<link rel="icon" href="data:image/svg+xml,%3Csvg xmlns=\'http:%2F%2Fwww.w3.org%2F2000%2Fsvg\' '
+    b"viewBox='0 0 32 32'%3E%3Crect width='32' height='32' rx='7' fill='%230f766e'/%3E"
+    b"%3Cpath d='M13 7h6v6h6v6h-6v6h-6v-6H7v-6h6z' fill='white'/%3E%3C/svg%3E\">"
+)
+"""In the page itself: a browser would ask for /favicon.ico, which a reverse proxy gives to another service."""
 _CHINESE = (
     b"<script>for (const [k, v] of [['language', 'zh-CN'], ['languages', ['zh-CN']]])"
     b"Object.defineProperty(navigator, k, {get: () => v})</script>"
@@ -225,7 +231,7 @@ class _PageEditor:
 def edited(page: bytes) -> bytes:
     """Gradio's start page in Chinese, without the social-media tags that name other hosts."""
     page = _FOREIGN_SAMPLE.sub(b"", _FOREIGN_META.sub(b"", page)).replace(b'lang="en"', b'lang="zh-CN"', 1)
-    return page.replace(b"<head>", b"<head>" + _CHINESE, 1)
+    return page.replace(b"<head>", b"<head>" + _CHINESE + _ICON, 1)
 
 
 def _guard(headers: MutableHeaders) -> None:
