@@ -88,6 +88,14 @@ def test_the_log_stays_text():
     )
     assert "<script" not in page
     assert "资料中未找到" in page
+    for action, shown in (
+        ("index", "更新索引"),
+        ("lexicon", "改词典"),
+        ("batch", "批量作答"),
+        ("user add", "新建账号"),
+    ):
+        page = audit_view.entries([Entry(now(), "小编", "cli", action, "", "")])
+        assert f"<td>命令行</td><td>{shown}</td>" in page
     assert "还没有记录" in audit_view.entries([])
 
 

@@ -134,8 +134,10 @@ def test_a_run_is_started_watched_opened_and_compared_on_the_page(looking: Seen,
     assert headline.locator("rect.bar").count() == headline.locator("text.strong").count() > 2
     assert headline.locator(".bar").first.evaluate("bar => getComputedStyle(bar).fill") != "rgb(0, 0, 0)"
     row = page.locator("#run .wc-row", has_text="厦门有多少家")
-    row.locator("summary").click()
+    row.locator("summary").first.click()
     assert "2000余家" in row.inner_text()
+    row.locator(".wc-evidence summary").click()
+    assert "给定的文章" in row.locator(".wc-evidence").inner_text()
     with page.expect_download() as download:
         page.click("#full-report")
     assert "评测报告" in download.value.path().read_text(encoding="utf-8")

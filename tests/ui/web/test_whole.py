@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ import pytest
 from rag import settings
 from rag.wiring import App
 from tests.builders import SEEDS
-from tests.ui.web.conftest import Seen, Site, file_store, opened, served, watched
+from tests.ui.web.conftest import UPLOADS, Seen, Site, file_store, opened, served, watched
 from ui.web.view import chat as view
 
 pytestmark = [pytest.mark.model, pytest.mark.browser]
@@ -22,6 +23,7 @@ FACTS = (
     ("东阳市人民医院有几间数字化手术室", "39间", "第71页"),
 )
 
+SLOW_MS = 120_000
 LLM_MS = 300_000
 """How long the local LLM may take on a busy machine, its start included."""
 NOTE_THE_ORDER = """() => {
@@ -120,3 +122,87 @@ def test_the_local_llm_s_answer_comes_after_its_evidence_and_its_draft_gives_way
         assert {int(mark.strip("[]")) for mark in marks} == set(range(1, listed + 1))
         cited = turn.locator(".wc-citations > li blockquote").all_inner_texts()
         assert any(FACTS[0][1] in quote for quote in cited)
+
+
+def test_a_thumb_down_becomes_a_golden_case_and_an_evaluation_runs_it(looking: Seen):
+    page, (question, fact, _) = looking.page, FACTS[0]
+    looking.answered(question)
+    page.click("#talk [data-act=down]")
+    page.get_by_label("其他").check()
+    page.fill("#right-answer textarea", fact)
+    page.click("#blame-send")
+    page.wait_for_selector("#talk [data-act=down][aria-pressed=true]")
+    looking.tab("反馈")
+    page.locator("#feedback .wc-turn", has_text=question).locator("[data-act=make]").first.click()
+    page.wait_for_selector("#case", state="visible")
+    page.click("#case-save")
+    page.wait_for_selector("#feedback-said >> text=已存入 feedback.jsonl")
+    looking.tab("评测")
+    page.click("#starting button")
+    page.click("#dataset input")
+    page.get_by_role("option", name="feedback.jsonl").click()
+    page.click("#eval-start")
+    page.wait_for_selector("#eval-state >> text=评测完成", timeout=SLOW_MS)
+    page.click("#one-run input")
+    page.get_by_role("option").nth(1).click()
+    row = page.locator("#run .wc-row", has_text=question)
+    row.locator("summary").first.click()
+    assert row.locator(".wc-verdict").first.inner_text() == "对"
+    assert fact in row.locator("blockquote").last.inner_text()
+    assert page.locator("#run .plot").first.locator("rect.bar").count() > 2
+
+
+def test_a_batch_is_answered_and_taken_away(looking: Seen, tmp_path: Path):
+    page, asked = looking.page, tmp_path / "清单.csv"
+    asked.write_text("\n".join(["序号,问题", *(f"{n},{one[0]}" for n, one in enumerate(FACTS))]), encoding="utf-8")
+    looking.expected_complaints = UPLOADS
+    looking.tab("批量")
+    page.set_input_files("#batch-file input[type=file]", [asked])
+    page.wait_for_selector("#batch-preview >> text=共 2 个问题")
+    page.click("#batch-start")
+    page.wait_for_selector("#batch-progress >> text=已完成 2/2", timeout=SLOW_MS)
+    page.click("#batch [data-act='.jsonl']")
+    with page.expect_download() as download:
+        page.locator("#batch-made a[download]").first.click()
+    lines = [json.loads(line) for line in download.value.path().read_text(encoding="utf-8").splitlines()]
+    assert [fact in line["answer"] for (_, fact, _), line in zip(FACTS, lines, strict=True)] == [True, True]
+
+
+def test_history_brings_an_answer_back_with_its_evidence_and_the_log_tells_who_asked(looking: Seen):
+    page, (question, fact, _) = looking.page, FACTS[1]
+    looking.answered(question)
+    page.click("#fresh")
+    page.wait_for_selector(".wc-welcome")
+    looking.tab("历史")
+    page.fill("#history-search input, #history-search textarea", fact)
+    page.locator("#history [data-act=resume]", has_text=question).first.click()
+    page.wait_for_selector("#talk .wc-evidence")
+    page.locator("#talk .wc-citations li", has_text=fact).first.locator(".wc-title").click()
+    page.wait_for_selector(f"#reader #here >> text={fact}")
+    page.keyboard.press("Escape")
+    looking.tab("审计")
+    row = page.locator("#audit tbody tr", has_text=question).first
+    assert "提问" in row.inner_text()
+    assert "已回答" in row.inner_text()
+
+
+def test_a_new_issue_is_taken_in_and_answered_from_and_counted_in_the_library(looking: Seen, tmp_path: Path):
+    page, new = looking.page, tmp_path / "新一期.md"
+    new.write_text("# 丽水的云诊室\n\n丽水市已在山区建成云诊室136个，覆盖全部乡镇卫生院。\n", encoding="utf-8")
+    looking.expected_complaints = UPLOADS
+    looking.tab("资料库")
+    page.wait_for_selector("#library .wc-file >> nth=4")
+    page.click("#adding button")
+    page.set_input_files("#upload input[type=file]", [new])
+    page.wait_for_selector("#preview >> text=丽水的云诊室")
+    page.click("#take")
+    page.wait_for_selector("#library-state >> text=索引已更新", timeout=SLOW_MS)
+    looking.tab("问答")
+    looking.answered("丽水市在山区建成了多少个云诊室？")
+    assert "136个" in page.locator("#talk .wc-answer").inner_text()
+    page.click("#talk .wc-answer [data-act=open] >> nth=0")
+    page.wait_for_selector("#reader #here >> text=136个")
+    page.keyboard.press("Escape")
+    looking.tab("资料库")
+    page.wait_for_selector("#library >> text=引用 1 次 · 新一期.md")
+    looking.fits(390)

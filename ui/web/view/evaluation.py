@@ -9,7 +9,7 @@ from pathlib import Path
 from eval import report
 from eval.compare import Comparison, conclusion, plot
 from eval.names import METRICS, OUTCOMES, TIMES, VERDICTS, metric, type_label
-from eval.runs import Row, Run, Value
+from eval.runs import Passage, Row, Run, Value
 from ui.web.view.parts import error, joined, note, table, text
 
 HEADLINES = ("fully_correct", "key_facts", "evidence_hit@5", "citation_recall", "false_answer", "false_refusal")
@@ -86,8 +86,21 @@ def _answered(row: Row) -> str:
     scores = joined(*(f"{metric(name).label} {value:g}" for name, value in row.scores.items() if value is not None))
     return (
         f"<p><b>回答：</b>{text(row.answer.answer)}</p>{note(row.answer.reason or '')}"
-        f'<ol class="wc-citations">{cited}</ol><p class="wc-coverage">{scores}</p>'
+        f'<ol class="wc-citations">{cited}</ol>{_evidence(row.answer.retrieved)}<p class="wc-coverage">{scores}</p>'
     )
+
+
+def _evidence(found: Sequence[Passage]) -> str:
+    """What the answer was made of, folded away."""
+    if not found:
+        return ""
+    passages = "".join(
+        f"<li><b>{escape(one.title)}</b> <small>{escape(one.section or '')}</small>"
+        f'<div class="wc-passage">{text(one.text)}</div></li>'
+        for one in found
+    )
+    title = f"检索到的资料（{len(found)} 段）"
+    return f'<details class="wc-evidence"><summary>{title}</summary><ol>{passages}</ol></details>'
 
 
 def comparison(found: Comparison) -> str:
