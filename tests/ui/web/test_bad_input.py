@@ -16,6 +16,7 @@ from rag.errors import StorageError
 from rag.wiring import App
 from tests.ui.standin import StandIn
 from tests.ui.web.conftest import Seen, Site, file_store, served, watched
+from tests.ui.web.relay import Relay
 from tests.ui.web.test_asking import USER, finished
 from tests.ui.web.test_library import app
 from ui.store import LOCAL, Store, database
@@ -124,6 +125,26 @@ def test_a_full_queue_is_told_with_what_to_do_and_nothing_is_lost(tmp_path: Path
             second.page.click("#stop")
             second.page.wait_for_selector("#talk >> text=已停止")
     assert [len(store.conversations.load(one.id, USER)[1]) for one in store.conversations.list(USER)] == [2, 1, 1]
+
+
+@pytest.mark.browser
+def test_a_connection_that_is_lost_in_mid_stream_comes_back_by_itself_with_the_answer(tmp_path: Path, chromium: Any):
+    program, store = StandIn(tmp_path, delay_s=0.01), file_store(tmp_path / "db")
+    with served(program, store) as root:
+        relay = Relay(int(root.rpartition(":")[2]))
+        with watched(chromium, Site(program, store, f"http://127.0.0.1:{relay.port}")) as seen:
+            seen.expected_complaints = ("Failed to load resource", "network error", "Connection errored out")
+            seen.page.wait_for_selector("#question textarea")
+            seen.ask("慢")
+            seen.page.wait_for_selector("#draft .wc-draft")
+            relay.cut()
+            seen.page.wait_for_timeout(1000)
+            relay.open()
+            seen.page.wait_for_selector("#talk .wc-citations", timeout=60_000)
+            assert [question for question, _ in program.asked] == ["慢"]
+            seen.page.click("#talk .wc-answer [data-act=open] >> nth=0")
+            seen.page.wait_for_selector("#reader #here")
+        relay.cut()
 
 
 @pytest.mark.browser
