@@ -68,7 +68,10 @@ LEGS: Mapping[str, Mapping[str, object]] = MappingProxyType(
 """The settings that leave a part of retrieval out: each leg alone, all but reranking, the whole as it is set."""
 
 _DEPTH = max(*HIT_AT, *RECALL_AT)
-_SERVING = ("database", "root_path", "login", "api_per_minute", "api_body_kb", "api_timeout_s", "api_at_once")
+_SERVING = (
+    *("database", "root_path", "login", "session_hours", "questions_at_once"),
+    *("api_per_minute", "api_body_kb", "api_timeout_s", "api_at_once"),
+)
 _UNTOLD = ("llm_api_key", "judge_base_url", "judge_model", "judge_api_key", *_SERVING)
 """Settings that `run.json` leaves out: they are secret or shape no run."""
 _KEPT_APART = ("data_dir", "models_dir", "library", "lexicon", "embedding_model", "host", "port", *_UNTOLD)
@@ -105,7 +108,7 @@ def parse_settings(pairs: Sequence[str]) -> dict[str, object]:
     for pair in pairs:
         name, equals, value = (part.strip() for part in pair.partition("="))
         if not equals:
-            raise UsageError(f"--set {pair} 不是 设置=值", "例如 --set reranker=off")
+            raise UsageError(f"“{pair}”不是 设置=值", "例如 reranker=off")
         if name in _KEPT_APART:
             raise UsageError(f"设置 {name} 不能用 --set 改", f"请在 weice.toml 或环境变量 WEICE_{name.upper()} 里改")
         if name not in known:
@@ -114,7 +117,7 @@ def parse_settings(pairs: Sequence[str]) -> dict[str, object]:
             changes[name] = getattr(load_settings(**{name: value}), name)
         except SettingsError as error:
             meaning = Settings.model_fields[name].description
-            raise UsageError(error.what, f"请改 --set 里的值；它的意思是：{meaning}") from error
+            raise UsageError(error.what, f"请改它的值；它的意思是：{meaning}") from error
     return changes
 
 

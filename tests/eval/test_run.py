@@ -430,7 +430,7 @@ def test_a_wrong_dataset_is_one_chinese_line_naming_line_and_field(
     ("args", "said"),
     [
         (["--set", "rerank=off"], "不认识的设置 rerank"),
-        (["--set", "passages"], "--set passages 不是 设置=值"),
+        (["--set", "passages"], "“passages”不是 设置=值"),
         (["--set", "passages=many"], "设置 passages 的值不对"),
         (["--set", "llm_writes=gpu"], "设置 llm_writes 的值不对"),
         (["--set", "embedding_model=bge"], "设置 embedding_model 不能用 --set 改"),

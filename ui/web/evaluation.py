@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,11 @@ log = logging.getLogger(__name__)
 
 TICK_S = 0.5
 EVERYTHING = "全部"
+TRIED = (
+    *("passages", "candidates", "evidence_tokens", "answer_tokens", "answerable_from", "llm_writes"),
+    *("dense", "sentences", "words", "dense_weight", "sentence_weight", "boosts", "typos"),
+)
+"""The settings that can be tried on the page: none of them names a file or a host."""
 
 
 def add_tab(web: Web, tab: gr.Tab) -> None:
@@ -59,13 +64,14 @@ class Background:
         """Whether one is at work."""
         return self._thread is not None and self._thread.is_alive()
 
-    def start(self, plan: Plan, *, use_llm: bool) -> None:
-        """Begin. Raises `UsageError` while another one runs."""
+    def start(self, plan: Plan, *, use_llm: bool, changes: Mapping[str, object] | None = None) -> None:
+        """Begin, with some settings changed. Raises `UsageError` while another one runs."""
         if self.running:
             raise UsageError("已有一次评测在进行", "请等它完成，或先停止它")
         self._stop.clear()
         self.at, self.said = ("准备", 0, 0), ""
-        self._thread = threading.Thread(target=self._run, args=(plan, use_llm), name="weice-eval", daemon=True)
+        changed = {**(changes or {}), **({} if use_llm else {"llm": "none"})}
+        self._thread = threading.Thread(target=self._run, args=(plan, changed), name="weice-eval", daemon=True)
         self._thread.start()
 
     def stop(self) -> None:
@@ -79,11 +85,11 @@ class Background:
             if self._thread is not None:
                 self._thread.join(TICK_S)
 
-    def _run(self, plan: Plan, use_llm: bool) -> None:
+    def _run(self, plan: Plan, changes: Mapping[str, object]) -> None:
         from eval.run import evaluate
 
-        app = self._app if use_llm else self._app.with_settings(llm="none")
         try:
+            app = self._app.with_settings(**changes) if changes else self._app
             done = evaluate(app, plan, progress=self._progress)
             self.said = note(f"评测完成：{done.folder.name}，新问 {done.asked} 题，沿用 {done.kept} 题")
         except _Stopped:
@@ -98,6 +104,17 @@ class Background:
         self.at = (what, done, total)
         if self._stop.is_set() and done < total:
             raise _Stopped
+
+
+def tried(lines: str) -> dict[str, object]:
+    """The settings that are written a line each. Raises `UsageError` on one that can't be tried here."""
+    from eval.run import parse_settings
+
+    pairs = [line.strip() for line in lines.splitlines() if line.strip()]
+    for name in (pair.partition("=")[0].strip() for pair in pairs):
+        if name not in TRIED:
+            raise UsageError(f"这里不能改“{name}”", f"可以改：{'、'.join(TRIED)}")
+    return parse_settings(pairs)
 
 
 class _Evaluation:
@@ -115,6 +132,10 @@ class _Evaluation:
                 )
                 self._limit = gr.Number(0, label="最多几题（0 为全部）", precision=0, minimum=0, elem_id="limit")
             self._quotes = gr.Checkbox(True, label="摘录模式（不用大模型，几秒一题以内）", elem_id="eval-quotes")
+            self._changes = gr.Textbox(
+                label="改哪些设置再测（可不填；一行一项）", placeholder="passages=6", lines=1, max_lines=6,
+                info=f"可以改：{'、'.join(TRIED)}", elem_id="eval-settings",
+            )  # fmt: skip
             with gr.Row():
                 self._start = gr.Button("开始", variant="primary", elem_id="eval-start")
                 self._stop = gr.Button("停止", elem_id="eval-stop")
@@ -130,7 +151,7 @@ class _Evaluation:
         lists = [self._list, self._dataset, self._one, self._other]
         told_of = [self._state, *lists]
         tab.select(told(self._on_look), outputs=told_of, **QUIET)
-        plan = [self._dataset, self._split, self._limit, self._quotes]
+        plan = [self._dataset, self._split, self._limit, self._quotes, self._changes]
         self._start.click(told(self._on_start), inputs=plan, outputs=told_of, **QUIET)
         self._stop.click(told(self._on_stop), **QUIET)
         chosen = [self._one, self._other]
@@ -170,7 +191,7 @@ class _Evaluation:
     # --- running ------------------------------------------------------------
 
     def _on_start(
-        self, dataset: str | None, split: str, limit: int, quotes: bool, request: gr.Request
+        self, dataset: str | None, split: str, limit: int, quotes: bool, changes: str, request: gr.Request
     ) -> Iterator[dict[Any, Any]]:
         from eval.run import Plan
 
@@ -182,7 +203,8 @@ class _Evaluation:
             split if split in ("dev", "test") else None,  # type: ignore[arg-type]  # narrowed by the line itself
             int(limit) if limit else None,
         )
-        self._background.start(plan, use_llm=self._web.desk.use_llm and not quotes)
+        use_llm = self._web.desk.use_llm and not quotes
+        self._background.start(plan, use_llm=use_llm, changes=tried(changes))
         self._web.store.audit.note(editor.name, "web", "eval", dataset)
         yield from self._watched()
 

@@ -14,11 +14,12 @@ from eval.compare import compare
 from eval.run import Plan
 from eval.runs import read_run
 from rag.errors import UsageError
+from rag.settings import Settings
 from rag.wiring import App
 from tests.ui.standin import NASTY
 from tests.ui.web.conftest import Seen, file_store, opened
 from tests.ui.web.test_library import GIVEN, app
-from ui.web.evaluation import Background
+from ui.web.evaluation import TRIED, Background, tried
 from ui.web.view import evaluation as view
 
 __all__ = ["app"]
@@ -102,6 +103,27 @@ def test_a_wrong_dataset_is_told(app: App, dataset: Path):
     assert "题集" in background.said
 
 
+def test_settings_are_tried_a_line_each_and_none_that_names_a_file_or_a_host(app: App, dataset: Path):
+    assert tried("") == {}
+    assert tried(" passages = 3 \n\nsentences=false\n") == {"passages": 3, "sentences": False}
+    assert set(TRIED) <= Settings.model_fields.keys()
+    for line, said in (
+        ("llm_base_url=http://evil.example", "不能改“llm_base_url”"),
+        ("data_dir=/tmp", "可以改：passages"),
+        ("passages", "不是 设置=值"),
+        ("passages=很多", "保留的段落数"),
+    ):
+        with pytest.raises(UsageError, match=said):
+            tried(line)
+    background = Background(app)
+    background.start(Plan(dataset, None, 1), use_llm=False, changes=tried("passages=3"))
+    for _ in background.watch():
+        pass
+    folder = next((app.settings.data_dir / "eval").iterdir())
+    assert read_run(folder).info.settings["passages"] == 3
+    assert app.settings.passages != 3
+
+
 @pytest.fixture
 def looking(app: App, dataset: Path, tmp_path: Path, chromium: Any) -> Iterator[Seen]:
     ran(app, dataset, 1)
@@ -124,6 +146,10 @@ def test_a_run_is_started_watched_opened_and_compared_on_the_page(looking: Seen,
     page.wait_for_selector("text=没有选题集")
     page.click("#dataset input")
     page.get_by_role("option", name=dataset.name).click()
+    page.fill("#eval-settings textarea", f"llm_base_url=http://127.0.0.1:9/{NASTY}")
+    page.click("#eval-start")
+    page.wait_for_selector("text=这里不能改“llm_base_url”")
+    page.fill("#eval-settings textarea", "passages=6")
     page.click("#eval-start")
     page.wait_for_selector("#eval-state >> text=评测完成")
     assert page.locator("#runs tbody tr").count() == 2
@@ -143,6 +169,7 @@ def test_a_run_is_started_watched_opened_and_compared_on_the_page(looking: Seen,
     assert "评测报告" in download.value.path().read_text(encoding="utf-8")
     choose(looking, "#other-run", 2)
     page.wait_for_selector("#run >> text=共同 1 题")
+    assert "passages" in page.locator("#run .wc-table").last.inner_text()
     assert page.locator("#run .plot circle.dot").count() > 2
     assert page.evaluate("window.fired") is None
     looking.fits(390)
