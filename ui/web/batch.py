@@ -49,7 +49,7 @@ class _BatchTab:
             self._file = gr.File(
                 label=f"把问题清单拖到这里（{' '.join(SUFFIXES)}）",
                 elem_id="batch-file",
-                height=120,
+                height=160,
             )
             with gr.Row():
                 many: dict[str, Any] = {"filterable": False, "visible": False, "min_width": 160}

@@ -70,7 +70,8 @@ def scenario_choices() -> list[tuple[str, str]]:
 
 def hidden(id_: str | None = None) -> gr.Textbox:
     """A word that the page keeps for an event, unseen; what comes back is checked like anything from outside."""
-    return gr.Textbox(visible="hidden", elem_id=id_, show_label=False, container=False)
+    classes = ["wc-hidden"]  # Gradio shows what is hidden in a tab that it shows later
+    return gr.Textbox(visible="hidden", elem_id=id_, elem_classes=classes, show_label=False, container=False)
 
 
 def file_name(title: str) -> str:

@@ -38,10 +38,10 @@ class _Feedback:
         self._web = web
         self._chosen = hidden()
         with gr.Row():
-            self._which = gr.Radio([ALL, UP, DOWN], value=ALL, label="评价", elem_id="which-feedback")
+            self._which = gr.Radio([ALL, UP, DOWN], value=ALL, label="评价", elem_id="which-feedback", min_width=180)
             reasons = [("不限", ""), *((str(r), str(r)) for r in Reason)]
-            self._reason = gr.Dropdown(reasons, value="", label="原因", filterable=False)
-            self._open = gr.Checkbox(False, label="只看还没做成考题的")
+            self._reason = gr.Dropdown(reasons, value="", label="原因", filterable=False, min_width=120)
+        self._open = gr.Checkbox(False, label="只看还没做成考题的", container=False)
         self._said = gr.HTML(elem_id="feedback-said")
         with gr.Column(visible=False, elem_id="case") as self._form:
             gr.HTML("<h4>做成考题</h4>")

@@ -51,7 +51,7 @@ class _Library:
                 file_count="multiple",
                 file_types=sorted(SUFFIXES),
                 elem_id="upload",
-                height=150,
+                height=160,
             )
             self._preview = gr.HTML(elem_id="preview")
             self._take = gr.Button("收进资料库", variant="primary", visible=False, elem_id="take")

@@ -9,7 +9,7 @@ CSS = """
 .gradio-container .column { gap: 8px; }
 .gradio-container main { width: 100% !important; max-width: 880px !important; margin: 0 auto !important;
   padding: 0 16px 190px !important; }
-footer { display: none !important; }
+footer, .wc-hidden { display: none !important; }
 .wc-top { padding: 18px 0 12px; border-bottom: 1px solid var(--border-color-primary); }
 .wc-top h1 { font-size: 1.45rem; margin: 0 0 2px; letter-spacing: .04em; }
 .wc-top p { margin: 0; color: var(--wc-soft); font-size: .9rem; }
@@ -144,7 +144,9 @@ mark.wc-other { background: #fef3c7; color: #1f2937; }
 .wc-table { overflow-x: auto; } .wc-table table { width: 100%; border-collapse: collapse; font-size: .9rem; }
 .wc-table th, .wc-table td { text-align: left; padding: 6px 10px; vertical-align: top; border: 0 !important;
   border-bottom: 1px solid var(--border-color-primary) !important; }
-#runs td:first-child { min-width: 12em; }
+.wc-table :is(table, thead, tbody, tr) { border: 0 !important; }
+#runs td:first-child, #audit td:nth-child(5) { min-width: 12em; } #audit td { white-space: nowrap; }
+#audit td:nth-child(5) { white-space: normal; }
 .wc-table th { color: var(--wc-soft); font-weight: 600; white-space: nowrap; }
 """
 

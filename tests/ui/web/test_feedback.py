@@ -37,6 +37,8 @@ def test_a_thumb_down_becomes_a_golden_case_in_two_clicks(seen: Seen):
     seen.page.click("#blame-send")
     seen.page.wait_for_selector("#talk [data-act=down][aria-pressed=true]")
     seen.tab("反馈")
+    seen.page.wait_for_selector("#feedback .wc-turn")
+    assert not [box for box in seen.page.locator("textarea").all() if box.is_visible()], "nothing to fill in yet"
     seen.page.locator("#feedback .wc-turn", has_text="厦门接入多少家？").locator("[data-act=make]").first.click()
     seen.page.wait_for_selector("#case", state="visible")
     seen.page.click("#case-save")
