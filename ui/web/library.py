@@ -48,8 +48,7 @@ class _Library:
         with gr.Accordion("添加或替换资料", open=False, elem_id="adding"):
             self._files = gr.File(
                 label=f"把文件拖到这里（{' '.join(sorted(SUFFIXES))}）",
-                file_count="multiple",
-                file_types=sorted(SUFFIXES),
+                file_count="multiple",  # of any type: what Gradio says of a wrong one is English
                 elem_id="upload",
                 height=160,
             )
@@ -130,7 +129,8 @@ class _Library:
             try:
                 found.append(view.Preview(path.name, parse(path.name, read(path)), replaces=replaces))
             except WeiceError as error:
-                found.append(view.Preview(path.name, error=str(error)))
+                said = str(error).replace(str(path), path.name)  # where the page keeps it means nothing to anybody
+                found.append(view.Preview(path.name, error=said))
         return found
 
     def _on_take(self, paths: list[str] | None, request: gr.Request) -> Iterator[dict[Any, Any]]:

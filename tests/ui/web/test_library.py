@@ -145,19 +145,34 @@ class TestInTheBrowser:
             seen.page.wait_for_selector("#library .wc-file")
             yield seen
 
-    def test_a_new_file_is_previewed_taken_in_answered_from_disabled_and_deleted(self, looking: Seen, tmp_path: Path):
+    def test_each_file_that_can_not_be_taken_in_is_told_why_in_chinese(self, looking: Seen, tmp_path: Path):
         page = looking.page
-        new, locked = tmp_path / "新一期.md", tmp_path / "加密.pdf"
-        new.write_text(NEW, encoding="utf-8")
+        locked, broken, wrong = (tmp_path / name for name in ("加密.pdf", "坏的.pdf", "程序.exe"))
         writer = PdfWriter()
         writer.add_blank_page(100, 100)
         writer.encrypt("geheim")
         writer.write(locked)
+        for path in (broken, wrong):
+            path.write_bytes(b"MZ" * 100)
         page.click("#adding button")
-        page.set_input_files("#upload input[type=file]", [new, locked])
+        page.set_input_files("#upload input[type=file]", [locked, broken, wrong])
+        page.wait_for_selector("#preview .wc-error >> nth=2")
+        said = page.locator("#preview .wc-error").all_inner_texts()
+        for line, words in zip(
+            said, ("加密", "文件“坏的.pdf”已损坏", "不支持的文件格式“.exe”：“程序.exe”"), strict=True
+        ):
+            assert line.startswith("不能收进资料库")
+            assert words in line
+            assert "/gradio/" not in line
+        assert not page.locator("#take").is_visible()
+
+    def test_a_new_file_is_previewed_taken_in_answered_from_disabled_and_deleted(self, looking: Seen, tmp_path: Path):
+        page = looking.page
+        new = tmp_path / "新一期.md"
+        new.write_text(NEW, encoding="utf-8")
+        page.click("#adding button")
+        page.set_input_files("#upload input[type=file]", [new])
         page.wait_for_selector("#preview >> text=新文章<script>")
-        assert "不能收进资料库" in page.locator("#preview").inner_text()
-        assert "加密" in page.locator("#preview .wc-error").inner_text()
         assert page.locator("#library .wc-file").count() == 1
         page.click("#take")
         page.wait_for_selector("#library-state >> text=索引已更新")
