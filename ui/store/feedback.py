@@ -117,10 +117,14 @@ class FeedbackBook:
     def make_case(self, by: User, id_: int, case: Record, path: Path) -> None:
         """Append a case to the golden set `path`, and note it with the feedback.
 
-        Raises `AccessError`: editors only; `UsageError` where the case, or what is in the set already, is none that
-        `weice eval` takes: then the set stays as it was; `StorageError`.
+        Raises `AccessError`: editors only; `UsageError` where another editor was quicker, or where the case or what
+        is in the set already is none that `weice eval` takes: then the set stays as it was; `StorageError`.
         """
         need(by, Role.EDITOR)
+        with self._db.reading() as session:
+            held = session.get(FeedbackRow, id_)
+            if held is not None and held.case_id:
+                raise UsageError(f"这条反馈已做成考题 {held.case_id}", "可能另一位编辑刚做过，请刷新列表")
         append_case(path, case)
         with self._db.writing() as session:
             row = session.get(FeedbackRow, id_)

@@ -121,3 +121,16 @@ def test_a_case_that_eval_would_not_take_leaves_the_set_as_it_was(tmp_path: Path
             held.feedback.make_case(EDITOR, given.id, wrong, path)
     assert path.read_bytes() == before
     assert [file.name for file in tmp_path.iterdir()] == ["own.jsonl"]
+
+
+def test_of_two_editors_the_first_one_makes_the_case(tmp_path: Path):
+    held = store()
+    talk = held.conversations.create("张三")
+    turn = held.conversations.add(talk.id, "张三", "问", answered())
+    given = held.feedback.give(turn.id, "张三", good=False, reason=Reason.NUMBER, right_answer="2100家")
+    path = tmp_path / "feedback.jsonl"
+    held.feedback.make_case(LOCAL, given.id, drafted_case(given), path)
+    first = path.read_text(encoding="utf-8")
+    with pytest.raises(UsageError, match=f"已做成考题 fb-{given.id}。.*另一位编辑"):
+        held.feedback.make_case(LOCAL, given.id, drafted_case(given) | {"question": "另一个"}, path)
+    assert path.read_text(encoding="utf-8") == first
