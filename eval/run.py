@@ -44,7 +44,7 @@ from eval.retrieval import as_text
 from eval.runs import Row, Summary, read_row, summarise
 from eval.selftest import prove
 from rag.errors import GenerationError, SettingsError, UsageError, WeiceError
-from rag.ports import Generator, Judge
+from rag.ports import Extractor, Generator
 from rag.records import Record, answer_record
 from rag.schema import Message
 from rag.settings import ROOT, Settings
@@ -163,8 +163,8 @@ def evaluate(
 # --- asking ------------------------------------------------------------
 
 
-class _Writer(Generator, Judge, Protocol):
-    """What both writes and chooses."""
+class _Writer(Generator, Extractor, Protocol):
+    """What both writes and copies."""
 
 
 class _Watched:
@@ -182,9 +182,11 @@ class _Watched:
             self.error = error
             raise
 
-    def leaning(self, messages: Sequence[Message], yes: str, no: str) -> float:
+    def extract(
+        self, messages: Sequence[Message], moved: Mapping[str, float], *, max_tokens: int
+    ) -> Iterator[tuple[str, float]]:
         try:
-            return self._generator.leaning(messages, yes, no)
+            yield from self._generator.extract(messages, moved, max_tokens=max_tokens)
         except GenerationError as error:
             self.error = error
             raise

@@ -5,7 +5,7 @@ Adapters live in the rooms and are put together in `rag.wiring`; this file impor
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -79,11 +79,16 @@ class Generator(Protocol):
         ...
 
 
-class Judge(Protocol):
-    """Chooses between two letters."""
+class Extractor(Protocol):
+    """Copies an answer out of evidence, or says that there is none."""
 
-    def leaning(self, messages: Sequence[Message], yes: str, no: str) -> float:
-        """Return the log-odds of `yes` over `no` as the first token of a reply. Raises `GenerationError`."""
+    def extract(
+        self, messages: Sequence[Message], moved: Mapping[str, float], *, max_tokens: int
+    ) -> Iterator[tuple[str, float]]:
+        """Yield pieces of text, each with its probability; `moved` is added to the log-odds of its keys' tokens.
+
+        Raises `GenerationError`; closing the iterator stops the generation.
+        """
         ...
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -46,6 +46,7 @@ class ScriptedGenerator:
         self,
         *answers: str,
         error: GenerationError | None = None,
+        sure: float = 1.0,
         fail_after: int = 0,
         delay_s: float = 0.0,
         piece: int = 4,
@@ -58,13 +59,19 @@ class ScriptedGenerator:
         self._piece = piece
         self.prompts: list[tuple[Message, ...]] = []
         """Every conversation that was sent, in order."""
+        self.sure = sure
+        """The probability of what is extracted."""
+        self.moved: list[dict[str, float]] = []
+        """The tokens whose log-odds were moved, for every extraction."""
         self.closed_early = 0
         """How many generations were stopped before their end."""
 
-    def leaning(self, messages: Sequence[Message], yes: str, no: str) -> float:  # noqa: ARG002  # a port's shape
-        """Lean to the first letter, as far as nothing else is wrong; raise `error`, where given at once."""
-        self._fail_at(0)
-        return 1.0
+    def extract(
+        self, messages: Sequence[Message], moved: Mapping[str, float], *, max_tokens: int
+    ) -> Iterator[tuple[str, float]]:
+        """Yield the next answer as `generate` does, each piece as `sure`, and keep what was `moved`."""
+        self.moved.append(dict(moved))
+        return ((piece, self.sure) for piece in self.generate(messages, max_tokens=max_tokens))
 
     def generate(self, messages: Sequence[Message], *, max_tokens: int) -> Iterator[str]:
         """Yield the next answer in pieces, at most `max_tokens` of them."""
@@ -85,24 +92,6 @@ class ScriptedGenerator:
     def _fail_at(self, number: int) -> None:
         if self._error is not None and number >= self._fail_after:
             raise self._error
-
-
-class ScriptedJudge:
-    """Leans to the first letter by the given log-odds in turn, the last one again and again; may fail."""
-
-    def __init__(self, *leanings: float, error: GenerationError | None = None) -> None:
-        """Keep the log-odds; raise `error`, where given, instead."""
-        self._leanings = leanings
-        self._error = error
-        self.prompts: list[tuple[Message, ...]] = []
-        """Every conversation that was sent, in order."""
-
-    def leaning(self, messages: Sequence[Message], yes: str, no: str) -> float:  # noqa: ARG002  # a port's shape
-        """Return the next log-odds."""
-        self.prompts.append(tuple(messages))
-        if self._error is not None:
-            raise self._error
-        return self._leanings[min(len(self.prompts), len(self._leanings)) - 1]
 
 
 class FixedRetriever:

@@ -21,8 +21,8 @@ from rag.settings import Settings
 if TYPE_CHECKING:
     from rag.answer.assistant import Assistant
     from rag.answer.cross_encoder import CrossEncoderReranker
+    from rag.answer.extracting import Extraction
     from rag.answer.filters import Filters
-    from rag.answer.judging import LeaningCheck
     from rag.answer.retrieval import HybridRetriever
     from rag.batch import Answering, BatchReport, Plan, Retry
     from rag.index.build import BuildReport, IndexStore
@@ -42,7 +42,7 @@ _SHAPING = {
     *("embedding_model", "local_llm", "llm", "llm_base_url", "llm_model", "llm_writes", "llm_context"),
     *("answer_tokens", "candidates", "passages", "dense", "sentences", "words", "dense_weight", "sentence_weight"),
     *("typos", "boosts", "reranker", "ranker", "sentence_ranker", "evidence_tokens", "thresholds"),
-    *("answerable_from", "max_question_chars"),
+    *("null_bias", "max_question_chars"),
 }
 """The settings that shape answers: with others a batch's rows are asked anew."""
 
@@ -353,18 +353,17 @@ class App:
             max_question_chars=s.max_question_chars,
             thresholds=Thresholds(limits.coverage, 0.0 if s.reranker == "off" else limits.score),
             quoted_kinds=frozenset({AnswerKind.LIST, AnswerKind.SUMMARY} if short else ()),
-            answerability=self._answerability() if use_llm else None,
+            extraction=self._extraction() if use_llm and short else None,
             spelling=self.spelling,
         )
 
-    def _answerability(self) -> LeaningCheck | None:
-        """The local LLM's word on whether a fact is stated, where it is asked for; an endpoint's says so itself."""
-        from rag.answer.judging import LeaningCheck
+    def _extraction(self) -> Extraction | None:
+        """Short answers copied by the local LLM; an endpoint may not let log-odds be moved, and writes."""
+        from rag.answer.extracting import Extraction
 
-        s = self.settings
-        if s.llm != "local" or s.answerable_from is None or self.generator is None:
+        if self.settings.llm != "local" or self.generator is None:
             return None
-        return LeaningCheck(self.generator, s.answerable_from)
+        return Extraction(self.generator, self.settings.null_bias)
 
     @property
     def batches(self) -> Path:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rag.answer.assistant import Assistant, Thresholds
 from rag.answer.citing import Aligner
-from rag.answer.judging import Answerability
+from rag.answer.extracting import Extraction
 from rag.answer.kinds import Kind
 from rag.answer.ranking import FeatureReranker, SentenceRanker
 from rag.answer.reading import EvidenceReader
@@ -72,7 +72,7 @@ def program(folder: Path, files: dict[str, str], **settings: object) -> App:
 def assistant(
     index: IndexVersion,
     generator: Generator | None,
-    answerability: Answerability | None = None,
+    extraction: Extraction | None = None,
     *,
     small: bool = False,
 ) -> Assistant:
@@ -89,5 +89,5 @@ def assistant(
         index_version=index.version,
         thresholds=Thresholds(coverage=0.05, score=0.5),
         quoted_kinds=frozenset({Kind.LIST, Kind.SUMMARY} if small else ()),
-        answerability=answerability,
+        extraction=extraction,
     )

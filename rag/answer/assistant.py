@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Generator as Drafting
 from copy import copy
 from dataclasses import dataclass, field, replace
@@ -17,8 +17,8 @@ from string import Template
 import prompts
 from rag.answer.citing import Aligned, Aligner, distinct, distinct_aligned, joined_leads, letters, number, plain
 from rag.answer.events import Event, EvidenceFound, Finished, Stage, Token
+from rag.answer.extracting import SURE, Extraction, copying, is_null, led_by_copy
 from rag.answer.forms import NOT_HELD, Numbered, asked_of, table, timeline
-from rag.answer.judging import Answerability, Trusting
 from rag.answer.kinds import Kind, asks_yes_or_no
 from rag.answer.question import as_told, leans, normalise, parts, standalone
 from rag.answer.quoting import LLM_FAILED, quote
@@ -130,7 +130,7 @@ class Assistant:
         max_question_chars: int = 2000,
         thresholds: Thresholds | None = None,
         quoted_kinds: frozenset[Kind] = frozenset(),
-        answerability: Answerability | None = None,
+        extraction: Extraction | None = None,
         spelling: Callable[[str], str] = str,
     ) -> None:
         """Compose the parts; without a generator every answer is made of quotes.
@@ -152,7 +152,7 @@ class Assistant:
         self._max_question_chars = max_question_chars
         self._thresholds = thresholds or Thresholds()
         self._quoted_kinds = quoted_kinds
-        self._answerability = answerability or Trusting()
+        self._extraction = extraction
         self._spelling = spelling
 
     def searching(self, retriever: Retriever) -> Assistant:
@@ -250,10 +250,36 @@ class Assistant:
         """Write on one question or quote, and hold back what the LLM does not find stated."""
         if self._is_hopeless(part):
             return self._from_quotes(part)
-        told = (
-            self._from_quotes(part) if self._is_quoted(part) else (yield from self._written(part, generator, clock))
-        )
-        return told if not told.standing or self._states_it(part) else _Told(part, (), NOT_STATED)
+        if self._is_quoted(part):
+            return self._from_quotes(part)
+        if self._extraction and part.reading.kind is Kind.FACT and not part.scenario:
+            return (yield from self._copied_or_written(part, self._extraction, generator, clock))
+        return (yield from self._written(part, generator, clock))
+
+    def _copied_or_written(
+        self, part: Part, extraction: Extraction, generator: Generator, clock: _Clock
+    ) -> Drafting[Event, None, _Told]:
+        """Tell what is surely copied; else have it written, and refuse where nothing of that stands either."""
+        copied = yield from self._copied(part, extraction, clock)
+        if copied is not None:
+            return copied
+        yield Token("\n")
+        written = yield from self._written(part, generator, clock)
+        return _Told(part, (), NOT_STATED) if written.quoted else written
+
+    def _copied(self, part: Part, extraction: Extraction, clock: _Clock) -> Drafting[Event, None, _Told | None]:
+        """Have the answer to a question for one fact copied, and quote what tells it; None where that is not sure."""
+        quoted = self._from_quotes(part)
+        if not quoted.standing:
+            return quoted
+        yield Stage("生成")
+        copied = extraction.copy(copying(part.question, part.reading))
+        text = plain((yield from self._listened(copied, clock)))
+        yield Stage("核对")
+        if is_null(text):
+            return _Told(part, (), NOT_STATED)
+        led = led_by_copy(text, quoted.standing) if copied.sure >= SURE else None
+        return replace(quoted, standing=led, quoted=False) if led else None
 
     def _written(self, part: Part, generator: Generator, clock: _Clock) -> Drafting[Event, None, _Told]:
         """Write on one question, check, and put beside it what it leaves out; quote where nothing of it stands."""
@@ -268,11 +294,6 @@ class Assistant:
         if not answers:
             return self._from_quotes(part)
         return _Told(part, standing, _unsaid(lacks) or _missing(text, aligned))
-
-    def _states_it(self, part: Part) -> bool:
-        """Whether the sentence that a fact is told from states it, where no rule doubts that."""
-        fact = part.reading.kind is Kind.FACT and len(part.reading.essential) == 1 and not part.scenario
-        return not fact or self._answerability.answers(part.question, part.reading.essential[0])
 
     def _is_quoted(self, part: Part) -> bool:
         """Whether the answer is quoted: a small model loses items of what it retells, and says yes as it says no."""
@@ -314,8 +335,13 @@ class Assistant:
     def _drafted(self, generator: Generator, part: Part, clock: _Clock) -> Drafting[Event, None, str]:
         """Yield the tokens of one draft and return its text."""
         tokens = part.scenario.answer_tokens if part.scenario else None
+        written = generator.generate(self.messages(part), max_tokens=tokens or self._answer_tokens)
+        return (yield from self._listened(written, clock))
+
+    def _listened(self, written: Iterable[str], clock: _Clock) -> Drafting[Event, None, str]:
+        """Yield what the LLM says as tokens and return all of it; one that has lost itself is stopped."""
         pieces: list[str] = []
-        for piece in generator.generate(self.messages(part), max_tokens=tokens or self._answer_tokens):
+        for piece in written:
             if not pieces and not clock.timings.first_token_s:
                 clock.mark("first_token_s")
             pieces.append(piece)

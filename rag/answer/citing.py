@@ -39,7 +39,7 @@ _NAMED = re.compile(r"(?P<own>[\u4e00-\u9fa5]{2})(?:医院|大学|学院|出版�
 _ANNOUNCING = re.compile(r"^[^：:]{2,60}(?:以下|如下|包括|下列|分别是)[^：:]{0,12}[：:]")
 """A lead-in that says only that something follows: 四川今年抓以下几件事："""
 _MARKUP = re.compile(r"\*\*|__|^#{1,6}\s+|^\s*[-*•]\s+(?=\S)|`", re.M)
-_ENDS = "。！？!?；;：:，,、"
+ENDS = "。！？!?；;：:，,、"
 
 Tokens = Callable[[str], list[str]]
 Weight = Callable[[str], float]
@@ -245,7 +245,7 @@ def number(aligned: Sequence[Aligned]) -> tuple[str, tuple[Sentence, ...], tuple
 
 def marked(text: str, numbers: Sequence[int]) -> str:
     """Return the sentence with its marks before the closing punctuation."""
-    bare = text.rstrip(_ENDS)
+    bare = text.rstrip(ENDS)
     return bare + "".join(f"[{n}]" for n in numbers) + text[len(bare) :]
 
 

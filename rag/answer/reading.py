@@ -71,7 +71,7 @@ class EvidenceReader:
         if ranked and kind in {Kind.LIST, Kind.SUMMARY}:
             beside = [row.passage for row in ranked if row.score >= BESIDE * ranked[0].score]
             passages = self._whole(kind, question, evidence, characters) + beside
-        chosen = _within(passages, characters)
+        chosen = within(passages, characters)
         coverage = max((row.held for row in ranked), default=0.0)
         selected = select(kind, question, ranked, self._aligner.passage)
         return Reading(kind, tuple(chosen), as_text(chosen), coverage, selected.quotes, selected.essential)
@@ -121,8 +121,8 @@ def around(chunk: Chunk, characters: int) -> Chunk:
     return Chunk(article, chunk.start, max(chunk.end, min(limit, chunk.start + characters)))
 
 
-def _within(passages: Sequence[Passage], characters: int) -> list[Passage]:
-    """The first sentences that fit, each once; the very first one always, cut by nobody."""
+def within(passages: Sequence[Passage], characters: int) -> list[Passage]:
+    """Return the first sentences that fit, each once; the very first one always, cut by nobody."""
     chosen: dict[tuple[str, Span], Passage] = {}
     used = 0
     for passage in passages:

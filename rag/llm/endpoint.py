@@ -5,12 +5,13 @@ The local LLM (`local.py`) is such an endpoint too, started when it is needed.
 
 from __future__ import annotations
 
+import math
 import threading
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rag.errors import LlmNonsense, LlmTimeout, LlmUnavailable, WeiceError
 from rag.llm.local import LocalServer, Running
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from rag.llm.transport import Gate
 
 Pieces = Generator[str, None, None]
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +55,6 @@ _REFUSALS = {
     429: ("提示请求太多或额度用完", _LATER),
 }
 """HTTP status -> what it says, what to do."""
-
-
-CHOICES = 20
-"""First tokens whose log-probabilities an endpoint is asked for."""
 
 
 class EndpointGenerator:
@@ -108,34 +106,35 @@ class EndpointGenerator:
 
     def generate(self, messages: Sequence[Message], *, max_tokens: int) -> Pieces:
         """Yield pieces of text as they come. Raises `GenerationError`; closing it stops the request."""
+        with closing(self._responses(messages, max_tokens)) as responses:
+            for response in responses:
+                yield response.delta
+
+    def extract(
+        self, messages: Sequence[Message], moved: Mapping[str, float], *, max_tokens: int
+    ) -> Generator[tuple[str, float], None, None]:
+        """Yield pieces with their probabilities, the log-odds of some tokens `moved`. Raises as `generate` does."""
+        more = {"additional_kwargs": {"logit_bias": dict(moved), "logprobs": True}}
+        with self._our_errors(), closing(self._responses(messages, max_tokens, **more)) as responses:
+            for response in responses:
+                told = response.raw.choices[0].logprobs
+                yield response.delta, math.exp(told.content[0].logprob if told and told.content else -math.inf)
+
+    def _responses(self, messages: Sequence[Message], max_tokens: int, **more: Any) -> Generator[Any, None, None]:
+        """What the endpoint streams, as far as it says something."""
         with self._our_errors():
             from rag.llm.transport import Clock, ClockedClient
 
             said, clock = False, Clock(self._timeout_s)
             with ClockedClient(self._base_url, clock, self._gate) as client:
-                for response in self._llm(client).stream_chat(_chat(messages), max_tokens=max_tokens):
+                for response in self._llm(client, **more).stream_chat(_chat(messages), max_tokens=max_tokens):
                     clock.reset()
                     if response.delta:
                         said = said or not response.delta.isspace()
-                        yield response.delta
+                        yield response
                         clock.reset()  # the reader's own time does not count
         if not said:
             raise LlmNonsense(f"大模型接口 {self._base_url} 没有给出任何回答", _ADDRESS)
-
-    def leaning(self, messages: Sequence[Message], yes: str, no: str) -> float:
-        """Return the log-odds of `yes` over `no` as the first token of the reply. Raises `GenerationError`.
-
-        The endpoint must tell `CHOICES` log-probabilities; a letter that is not among them has the least one's.
-        """
-        with self._our_errors():
-            from rag.llm.transport import Clock, ClockedClient
-
-            with ClockedClient(self._base_url, Clock(self._timeout_s), self._gate) as client:
-                told = self._llm(client, logprobs=True, top_logprobs=CHOICES).chat(_chat(messages), max_tokens=1)
-            first = [(choice.token.strip(), choice.logprob) for choice in (told.logprobs or [[]])[0]]
-            least = min(logprob for _, logprob in first)
-            by_letter = {letter: max((p for t, p in first if t == letter), default=least) for letter in (yes, no)}
-            return float(by_letter[yes] - by_letter[no])
 
     def _llm(self, client: Any, **more: Any) -> Any:
         """The client library's object for this endpoint; imported here, since it takes seconds."""
@@ -215,10 +214,20 @@ class LocalGenerator:
 
     def generate(self, messages: Sequence[Message], *, max_tokens: int) -> Pieces:
         """Yield pieces of text as they come. Raises `GenerationError`; closing it stops the generation."""
+        return self._kept_up(lambda endpoint: endpoint.generate(messages, max_tokens=max_tokens))
+
+    def extract(
+        self, messages: Sequence[Message], moved: Mapping[str, float], *, max_tokens: int
+    ) -> Generator[tuple[str, float], None, None]:
+        """Yield pieces with their probabilities, the log-odds of some tokens `moved`. Raises as `generate` does."""
+        return self._kept_up(lambda endpoint: endpoint.extract(messages, moved, max_tokens=max_tokens))
+
+    def _kept_up(self, ask: Callable[[EndpointGenerator], Generator[_T, None, None]]) -> Generator[_T, None, None]:
+        """Yield what the server answers; one that has died is started again, once."""
         for last in (False, True):
             running, said = self._server.ensure(), False
             try:
-                with closing(self._endpoint(running).generate(messages, max_tokens=max_tokens)) as pieces:
+                with closing(ask(self._endpoint(running))) as pieces:
                     for piece in pieces:
                         said = True
                         self._server.touch()
@@ -227,12 +236,6 @@ class LocalGenerator:
             except LlmUnavailable as error:
                 if last or said or self._server.status():
                     raise LlmUnavailable(error.what, "请运行 weice doctor，也可以先用 --no-llm") from error
-
-    def leaning(self, messages: Sequence[Message], yes: str, no: str) -> float:
-        """Return the log-odds of `yes` over `no` as the first token of the reply. Raises `GenerationError`."""
-        said = self._endpoint(self._server.ensure()).leaning(messages, yes, no)
-        self._server.touch()
-        return said
 
     def _endpoint(self, running: Running) -> EndpointGenerator:
         return EndpointGenerator(running.base_url, running.api_key, self._name, self._timeout_s, max_retries=0)

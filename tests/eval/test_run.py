@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from functools import cached_property
 from pathlib import Path
@@ -325,17 +325,22 @@ def test_a_failing_endpoint_is_the_error_of_that_question_and_only_it_is_asked_a
     assert sorted(row["id"] for row in rows_of(done.folder)) == sorted(PLACES)
 
 
-def test_the_llm_is_asked_whether_a_fact_is_stated_and_its_failure_is_the_question_s(
-    app: SmallApp, home: Path
-) -> None:
-    class Judging(Writer):
-        def leaning(self, messages: Sequence[Message], yes: str, no: str) -> float:  # noqa: ARG002  # a port
-            if "海南" in messages[-1].content:
+def test_a_small_llm_copies_facts_and_its_failure_is_the_question_s(app: SmallApp, home: Path) -> None:
+    class Copying(Writer):
+        def extract(
+            self,
+            messages: Sequence[Message],
+            moved: Mapping[str, float],  # noqa: ARG002  # a port's shape
+            *,
+            max_tokens: int,  # noqa: ARG002  # a port's shape
+        ) -> Iterator[tuple[str, float]]:
+            asked = messages[-1].content.rpartition("问题")[2]
+            if "海南" in asked:
                 raise LlmUnavailable("大模型连不上", "请检查接口")
-            return -1.0 if "四川" in messages[-1].content else 1.0
+            yield "无" if "四川" in asked else f"{next(n for place, n in PLACES.items() if place in asked)}间", 0.9
 
-    app.settings = app.settings.model_copy(update={"llm": "local", "answerable_from": 0.0})
-    app.generator = Judging(app.settings.data_dir / "asked.log")  # type: ignore[assignment]
+    app.settings = app.settings.model_copy(update={"llm": "local"})
+    app.generator = Copying(app.settings.data_dir / "asked.log")  # type: ignore[assignment]
     done = run_set(app, home)
     assert done.errors == ("海南",)
     refused = {row["id"] for row in rows_of(done.folder) if row["answer"] and row["answer"]["refused"]}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import socket
 import threading
 import time
@@ -49,41 +48,12 @@ def test_pieces_come_as_the_server_sends_them(endpoint: Endpoint) -> None:
     assert endpoint.keys == ["Bearer k"]
 
 
-def choose(*choices: tuple[str, float]) -> Callable[[BaseHTTPRequestHandler], None]:
-    """Reply with one token and the log-probabilities of what might have stood in its place."""
-    told = [{"token": token, "logprob": logprob, "bytes": None} for token, logprob in choices]
-    content = [{**told[0], "top_logprobs": told}] if told else []
-    message = {"role": "assistant", "content": choices[0][0] if choices else "A"}
-    choice = {"index": 0, "finish_reason": "length", "message": message, "logprobs": {"content": content}}
-    body = {"id": "1", "object": "chat.completion", "created": 1, "model": "m", "choices": [choice]}
-
-    def behave(handler: BaseHTTPRequestHandler) -> None:
-        begin(handler, "application/json")
-        handler.wfile.write(json.dumps(body).encode())
-
-    return behave
-
-
-def leaning(url: str) -> float:
-    return EndpointGenerator(url, "k", "m", 20.0).leaning(ASK, "A", "B")
-
-
-def test_how_far_it_leans_is_the_difference_of_two_log_probabilities(endpoint: Endpoint) -> None:
-    endpoint.behave = choose(("B", -0.5), ("A", -1.25), ("C", -4.0))
-    assert leaning(endpoint.url) == pytest.approx(-0.75)
+def test_tokens_whose_log_odds_are_moved_are_named_in_the_request(endpoint: Endpoint) -> None:
+    endpoint.behave = say("无")
+    pieces = EndpointGenerator(endpoint.url, "k", "m", 20.0).extract(ASK, {"无": -2.0}, max_tokens=8)
+    assert list(pieces) == [("无", 0.0)], "an endpoint that tells no probability is not sure"
     (request,) = endpoint.requests
-    assert (request["max_tokens"], request["logprobs"], request["top_logprobs"]) == (1, True, 20)
-
-
-def test_a_letter_that_is_not_among_the_choices_is_as_unlikely_as_the_last_of_them(endpoint: Endpoint) -> None:
-    endpoint.behave = choose((" A", -0.5), ("C", -4.0))
-    assert leaning(endpoint.url) == pytest.approx(3.5)
-
-
-def test_an_endpoint_that_tells_no_probabilities_is_nonsense(endpoint: Endpoint) -> None:
-    endpoint.behave = choose()
-    with pytest.raises(LlmNonsense):
-        leaning(endpoint.url)
+    assert (request["logit_bias"], request["logprobs"], request["max_tokens"]) == ({"无": -2.0}, True, 8)
 
 
 def test_an_address_with_the_whole_path_means_the_same(endpoint: Endpoint) -> None:

@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from rag import settings
+from rag.answer.extracting import NULL, is_null
 from rag.errors import LlmUnavailable, StorageError
 from rag.llm.endpoint import LocalGenerator
 from rag.llm.local import LocalServer, Running, physical_cores
@@ -177,15 +178,20 @@ def test_it_answers_in_chinese_and_is_gone_after_stop(server: LocalServer, tmp_p
 
 
 @pytest.mark.model
-def test_it_leans_to_what_the_text_states_rather_than_to_what_it_does_not(server: LocalServer) -> None:
+def test_it_copies_what_the_text_states_and_moved_log_odds_decide(server: LocalServer) -> None:
     generator = LocalGenerator(server, "qwen", 90)
+    asked = Message(
+        "user",
+        "资料：湖南全省中药种植面积达485万亩。\n问题：湖南全省中药种植面积有多少万亩？只写答案，没有就写“无”。",
+    )
 
-    def leaning(question: str) -> float:
-        stated = "资料：湖南全省中药种植面积达485万亩。"
-        text = f"{stated}\n问题：{question}\n资料能直接回答这个问题吗？A. 能 B. 不能\n只写A或B："
-        return generator.leaning((Message("user", text),), "A", "B")
+    def copied(moved: float) -> list[tuple[str, float]]:
+        return list(generator.extract([asked], {NULL: moved}, max_tokens=12))
 
-    assert leaning("湖南全省中药种植面积有多少万亩？") > leaning("湖南全省有多少家三甲医院？")
+    pieces = copied(-30.0)
+    assert "485" in "".join(piece for piece, _ in pieces)
+    assert 0.0 < pieces[0][1] <= 1.0
+    assert is_null("".join(piece for piece, _ in copied(30.0)[:1]))
 
 
 @pytest.mark.model

@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 TICK_S = 0.5
 EVERYTHING = "全部"
 TRIED = (
-    *("passages", "candidates", "evidence_tokens", "answer_tokens", "answerable_from", "llm_writes"),
+    *("passages", "candidates", "evidence_tokens", "answer_tokens", "null_bias", "llm_writes"),
     *("dense", "sentences", "words", "dense_weight", "sentence_weight", "boosts", "typos"),
 )
 """The settings that can be tried on the page: none of them names a file or a host."""

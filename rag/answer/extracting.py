@@ -1,0 +1,94 @@
+"""Has a small LLM copy the answer to a question for one fact out of the evidence, or say that it is not there.
+
+Writing whole sentences is what a small model is worst at; pointing at the words is what it can do, and how ready it
+is to say 无 (SQuAD 2.0's null answer) tells a near miss from an answer better than anything else that was measured
+(eval/NOTES.md). The examples in the prompt are read once: the server keeps what prompts begin with.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import cache
+from string import Template
+
+import prompts
+from rag.answer.citing import ENDS, Aligned, letters
+from rag.answer.question import as_told
+from rag.answer.reading import Reading, as_text, within
+from rag.ports import Extractor
+from rag.schema import Message, Support
+
+NULL = "无"
+"""What the LLM writes where the evidence does not state what is asked for."""
+SHORT = 0.7
+"""Length of a copied answer, as a share of its sentence's, from which the sentence alone is told."""
+SURE = 0.8
+"""Probability from which a copy is told; less sure ones were wrong in one of five (eval/NOTES.md)."""
+CHARACTERS = 220
+"""Of the quotes that are shown, the best one always: what stands farther off confuses, and costs seconds."""
+LONGEST = 48
+"""Tokens of a copied answer at most."""
+
+
+class Copy:
+    """What the LLM copies, in pieces. Raises `GenerationError` while it is read; `close` stops the generation."""
+
+    def __init__(self, pieces: Iterator[tuple[str, float]]) -> None:
+        """Take the pieces with their probabilities."""
+        self._pieces = pieces
+        self.sure = 0.0
+        """The probability of the first piece: how sure the LLM is of where the answer begins."""
+
+    def __iter__(self) -> Iterator[str]:
+        """Yield the pieces."""
+        for number, (piece, probability) in enumerate(self._pieces):
+            if not number:
+                self.sure = probability
+            yield piece
+
+
+class Extraction:
+    """Copies answers with `extractor`, moving the log-odds of 无 by `null_bias`: the less, the less is refused."""
+
+    def __init__(self, extractor: Extractor, null_bias: float) -> None:
+        """Take the LLM and how far its 无 is believed."""
+        self._extractor = extractor
+        self._moved = {NULL: null_bias}
+
+    def copy(self, prompt: Sequence[Message]) -> Copy:
+        """Have the answer copied that the prompt asks for."""
+        return Copy(self._extractor.extract(prompt, self._moved, max_tokens=LONGEST))
+
+
+_BETWEEN, _ANSWER = "\n===\n", "\n答案："
+
+
+def copying(question: str, reading: Reading) -> tuple[Message, ...]:
+    """Return the prompt for copying: what never changes first, then the best quotes, and the question."""
+    fixed, asked = _prompt()
+    evidence = as_text(within((*reading.essential, *reading.quotes), CHARACTERS))
+    return (*fixed, Message("user", asked.substitute(evidence=evidence, question=as_told(question))))
+
+
+@cache
+def _prompt() -> tuple[tuple[Message, ...], Template]:
+    """The system prompt with a turn of user and assistant for each example, and what is asked at last."""
+    system, *examples, asked = prompts.load("extract").template.split(_BETWEEN)
+    turns = [example.split(_ANSWER) for example in examples]
+    pairs = [(Message("user", shown), Message("assistant", answer)) for shown, answer in turns]
+    return (Message("system", system), *(message for pair in pairs for message in pair)), Template(asked)
+
+
+def is_null(text: str) -> bool:
+    """Whether what was copied is that there is nothing to copy."""
+    return letters(text) in {"", NULL}
+
+
+def led_by_copy(text: str, quotes: Sequence[Aligned]) -> tuple[Aligned, ...]:
+    """Return the quotes, led by what was copied where that is much shorter; nothing where no quote holds it."""
+    source = next((p for item in quotes for p in item.passages if letters(text) in letters(p.text)), None)
+    if source is None:
+        return ()
+    if len(text) >= SHORT * len(source.text):
+        return tuple(quotes)
+    return (Aligned(f"{text.rstrip(ENDS)}。", (source,), Support.FULL, ()), *quotes)
