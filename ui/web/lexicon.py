@@ -31,7 +31,7 @@ class LexiconEditor:
         """Lay it out inside the current Blocks."""
         self._web = web
         self._stamp = hidden()
-        with gr.Accordion("词典", open=False, elem_id="lexicon-box"):
+        with gr.Accordion("词典", open=False, elem_id="lexicon-box") as self.box:
             gr.HTML(
                 note("一行是意思相同的几个词，检索时当作同一个词；只写一个词，就不会被切开。程序自带的词典不在这里。")
             )

@@ -45,7 +45,7 @@ class _Library:
             with gr.Row():
                 self._yes = gr.Button("确定", variant="stop", min_width=52, elem_id="sure-yes")
                 self._no = gr.Button("取消", min_width=52)
-        with gr.Accordion("添加或替换资料", open=False, elem_id="adding"):
+        with gr.Accordion("添加或替换资料", open=False, elem_id="adding") as self._adding:
             self._files = gr.File(
                 label=f"把文件拖到这里（{' '.join(sorted(SUFFIXES))}）",
                 file_count="multiple",  # of any type: what Gradio says of a wrong one is English
@@ -56,14 +56,15 @@ class _Library:
             self._take = gr.Button("收进资料库", variant="primary", visible=False, elem_id="take")
         self._list = panel(elem_id="library")
         self._lexicon = LexiconEditor(web)
-        with gr.Accordion("索引版本", open=False, elem_id="versions-box"):
+        with gr.Accordion("索引版本", open=False, elem_id="versions-box") as self._versions_box:
             self._versions = panel(elem_id="versions")
 
     def lay_out(self, tab: gr.Tab) -> gr.HTML:
         """Tie the events."""
         listed = [self._list, self._versions]
         asking = [self._sure, self._warning, self._chosen, self._act]
-        tab.select(told(self._on_look), outputs=listed, **QUIET)
+        editing = [self._adding, self._lexicon.box, self._versions_box]
+        tab.select(told(self._on_look), outputs=[*listed, *editing], **QUIET)
         self._files.change(
             told(self._on_files), inputs=[self._files], outputs=[self._preview, self._take, self._state], **QUIET
         )
@@ -82,8 +83,10 @@ class _Library:
 
     # --- looking ------------------------------------------------------------
 
-    def _on_look(self, request: gr.Request) -> tuple[str, str]:
-        return self._listed(self._web.user(request))
+    def _on_look(self, request: gr.Request) -> tuple[Any, ...]:
+        user = self._web.user(request)
+        editing = gr.update(visible=user.role.covers(Role.EDITOR))
+        return *self._listed(user), editing, editing, editing
 
     def _listed(self, user: User) -> tuple[str, str]:
         app = self._web.app
@@ -93,9 +96,8 @@ class _Library:
         except IndexStateError as error:
             return note(str(error), warn=True), view.versions(app.store.versions(), "")
         own = {name for name in index.files if app.own_file(name) is not None}
-        return view.files(index.files, disabled, own, self._hits(user)), view.versions(
-            app.store.versions(), index.version
-        )
+        files = view.files(index.files, disabled, own, self._hits(user), editing=user.role.covers(Role.EDITOR))
+        return files, view.versions(app.store.versions(), index.version)
 
     def _hits(self, user: User) -> view.Hits:
         """How often each article is cited: in everybody's answers for editors, in their own for readers."""

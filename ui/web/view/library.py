@@ -39,32 +39,39 @@ class Hits:
 
 
 def files(
-    indexed: Mapping[str, IndexedFile], disabled: Collection[str], own: Collection[str], hits: Hits | None = None
+    indexed: Mapping[str, IndexedFile],
+    disabled: Collection[str],
+    own: Collection[str],
+    hits: Hits | None = None,
+    *,
+    editing: bool = True,
 ) -> str:
-    """Every file with its articles, parse report and hits, then those that are left out."""
+    """Every file with its articles, parse report and hits, then those that are left out; `editing` has buttons."""
     hits = hits or Hits()
-    shown = "".join(_file(name, one.parsed, hits, own=name in own) for name, one in indexed.items())
-    off = "".join(_disabled(name) for name in sorted(disabled))
+    acts = {name: _acts(name, own=name in own) if editing else "" for name in indexed}
+    shown = "".join(_file(name, one.parsed, hits, acts[name]) for name, one in indexed.items())
+    off = "".join(_disabled(name, button("重新启用", "enable", name) if editing else "") for name in sorted(disabled))
     listed = shown + (f"<h4>已停用</h4>{off}" if off else "")
     return note(hits.said) + listed if listed else note("资料库还是空的。")
 
 
-def _file(name: str, parsed: ParsedIssue, hits: Hits, *, own: bool) -> str:
+def _acts(name: str, *, own: bool) -> str:
+    """What can be done with a file."""
+    return button("停用", "disable", name) + (button("删除", "delete", name) if own else "")
+
+
+def _file(name: str, parsed: ParsedIssue, hits: Hits, acts: str) -> str:
     issue = parsed.issue
     cited = sum(hits.of(name, title) for title in {article.title for article in parsed.articles})
     date = issue.date.isoformat() if issue.date else ""
     about = joined(date, _count(parsed), parsed.layout, _cited(cited), name)
-    acts = button("停用", "disable", name)
-    if own:
-        acts += button("删除", "delete", name)
     return (
         f'<details class="wc-file"><summary><b>{escape(issue.label)}</b><small>{about}</small></summary>'
         f"{_oddities(parsed)}{_articles(parsed, hits)}<div class='wc-actions'>{acts}</div></details>"
     )
 
 
-def _disabled(name: str) -> str:
-    acts = button("重新启用", "enable", name)
+def _disabled(name: str, acts: str) -> str:
     return f'<div class="wc-item"><span>{escape(name)}</span><span class="wc-item-acts">{acts}</span></div>'
 
 
