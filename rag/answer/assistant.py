@@ -23,7 +23,7 @@ from rag.answer.kinds import Kind, asks_yes_or_no
 from rag.answer.question import as_told, leans, normalise, parts, standalone
 from rag.answer.quoting import LLM_FAILED, quote
 from rag.answer.reading import EvidenceReader, Reading
-from rag.answer.relevance import Relevance, one_side_is_told
+from rag.answer.relevance import Relevance, asks_one_fact, one_side_is_told
 from rag.answer.retrieval import interleave
 from rag.answer.scenarios import Scenario
 from rag.corpus.places import places
@@ -252,7 +252,7 @@ class Assistant:
             return self._from_quotes(part)
         if self._is_quoted(part):
             return self._from_quotes(part)
-        if self._extraction and part.reading.kind is Kind.FACT and not part.scenario:
+        if self._extraction and asks_one_fact(part.question) and not part.scenario:
             return (yield from self._copied_or_written(part, self._extraction, generator, clock))
         return (yield from self._written(part, generator, clock))
 

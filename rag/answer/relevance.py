@@ -80,7 +80,7 @@ class Relevance:
 
         Where one fact is asked for, one sentence must answer alone: two that each tell a half are no answer.
         """
-        if self._asks_one_fact(question) and len(aligned) > 1:
+        if asks_one_fact(question) and len(aligned) > 1:
             return min((self._lacks(question, [item]) for item in aligned), key=len)
         return self._lacks(question, aligned)
 
@@ -103,10 +103,7 @@ class Relevance:
 
     def _asked_count(self, question: str) -> re.Match[str] | None:
         """What a question for one number asks by, None where it asks for none or for more."""
-        return _COUNT.search(asked_now(question)) if self._asks_one_fact(question) else None
-
-    def _asks_one_fact(self, question: str) -> bool:
-        return kind_of(question) is Kind.FACT and len(_ASKING.findall(asked_now(question))) == 1
+        return _COUNT.search(asked_now(question)) if asks_one_fact(question) else None
 
     def _fitting(self, count: re.Match[str], aligned: Sequence[Aligned]) -> list[Passage]:
         """The cited sentences that state a number of the answer with such a measure word as was asked for."""
@@ -170,6 +167,11 @@ class Relevance:
         """Whether a cited sentence is as near to the question as to be it in other words."""
         vectors = self._embedder.embed([question, *(p.text for p in passages)])
         return bool(np.max(vectors[0] @ vectors[1:].T) >= SAME)
+
+
+def asks_one_fact(question: str) -> bool:
+    """Whether `question` asks for one thing, which a few words of one sentence tell."""
+    return kind_of(question) is Kind.FACT and len(_ASKING.findall(asked_now(question))) == 1
 
 
 def _years(question: str, passages: Sequence[Passage]) -> list[str]:

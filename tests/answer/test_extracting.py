@@ -87,6 +87,13 @@ def test_an_llm_that_fails_leaves_the_quotes(ask: Ask) -> None:
     assert SENTENCE[:-1] in answer.text
 
 
+def test_two_things_asked_at_once_are_written(ask: Ask) -> None:
+    llm = ScriptedGenerator("厦门2000余家定点医药机构已接入即时结算系统。")
+    ask(llm).answer("厦门接入即时结算系统的有多少家，是什么机构？")
+    assert llm.moved == []
+    assert len(llm.prompts) == 1
+
+
 @pytest.mark.parametrize("question", ["近期安排了哪几件事？", "厦门的机构能即时结算吗？"])
 def test_lists_and_yes_or_no_are_quoted_without_asking(ask: Ask, question: str) -> None:
     llm = ScriptedGenerator("不该被问到")
