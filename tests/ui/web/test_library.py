@@ -112,7 +112,7 @@ def test_what_a_file_holds_stays_text_and_what_is_odd_is_marked():
     assert "不能收进资料库：&lt;script&gt;" in page
 
 
-def test_editors_see_how_often_everybody_s_answers_cite_an_article_and_readers_how_often_their_own(
+def test_editors_see_everybody_s_citations_and_what_they_can_do_and_readers_their_own_citations_alone(
     app: App, tmp_path: Path
 ):
     store = file_store(tmp_path / "db")
@@ -126,7 +126,10 @@ def test_editors_see_how_often_everybody_s_answers_cite_an_article_and_readers_h
     with gr.Blocks():
         tab = _Library(Web(app, store, desk, Shelf(app), batches, guarded=True))
     for user, times in (("小读", 1), ("小编", 3)):
-        page, _ = tab._on_look(gr.Request(username=user))
+        page, _, *boxes = tab._on_look(gr.Request(username=user))
+        editing = user == "小编"
+        assert ('data-act="disable"' in page) is editing
+        assert [box["visible"] for box in boxes] == [editing] * 3
         assert f'<small class="wc-cited">引用 {times} 次</small>' in page
         assert f"引用 {times} 次 · 给定.md" in page
     assert "你自己存下的回答" in tab._on_look(gr.Request(username="小读"))[0]
