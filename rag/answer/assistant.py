@@ -351,7 +351,10 @@ class Assistant:
         return "".join(pieces)
 
     def prompt(self, asking: Sequence[Part]) -> str:
-        """Return what the LLM will read to answer, empty where it writes nothing: for grouping like prompts."""
+        """Return what the LLM reads to write, empty where it writes nothing: for grouping like prompts.
+
+        Where it copies a fact first, that prompt holds the best of the same evidence.
+        """
         if self._generator is None or all(self._is_hopeless(part) for part in asking):
             return ""
         written = (part for part in asking if not self._is_hopeless(part) and not self._is_quoted(part))
