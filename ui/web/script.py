@@ -87,11 +87,66 @@ SCRIPT = """
   }, true);
   document.addEventListener('drop', (event) => small(event, event.dataTransfer?.files), true);
 
+  // The server ends the stream of results when it knows of no event to come. One that joins while the end is on its
+  // way would wait for ever, and its button with it: the end is passed on only where no event is left, else more is
+  // read.
   const ask = window.fetch;
+  const joining = new Set(), expected = new Set(), completed = new Set();
   window.fetch = async (...how) => {
-    const response = await ask(...how);
+    const path = new URL(how[0].url || how[0], location).pathname;
+    let asked = ask(...how);
+    if (path.endsWith('/queue/join')) {
+      asked = asked.then(joined);
+      joining.add(asked);
+      asked.finally(() => joining.delete(asked)).catch(() => {});
+    }
+    const response = await asked;
     if (response.status === 401 && weice.question()) location.reload();  // the login is over: ask for it again
+    return response.ok && path.endsWith('/queue/data') ? results(response, how[0]) : response;
+  };
+  const joined = async (response) => {
+    if (!response.ok) return response;
+    const {event_id: event} = await response.clone().json();
+    if (!completed.delete(event)) expected.add(event);  // what is quick is told before its number is
     return response;
+  };
+  const results = (response, request) => {
+    let reader;
+    const told = async function* (body) {
+      reader = body.pipeThrough(new TextDecoderStream()).getReader();
+      let text = '';
+      for (let part = await reader.read(); !part.done; part = await reader.read()) {
+        const lines = (text + part.value).split('\\n\\n');
+        text = lines.pop();
+        for (const line of lines) {
+          const {msg, event_id: event} = JSON.parse(line.slice('data:'.length));
+          if (msg === 'close_stream') return;
+          if (msg === 'process_completed' && !expected.delete(event)) completed.add(event);
+          if (msg === 'unexpected_error' && !event) expected.clear();
+          yield `${line}\\n\\n`;
+        }
+      }
+    };
+    const lines = (async function* () {
+      for (let from = response; from.ok; from = await ask(request.clone())) {
+        yield* told(from.body);
+        await Promise.allSettled(joining);
+        if (!expected.size) break;
+      }
+      yield 'data: {"msg": "close_stream"}\\n\\n';
+    })();
+    const left = (error) => {  // the page is: nobody waits for more
+      if (!request.signal.aborted) throw error;
+      return {done: true};
+    };
+    const body = new ReadableStream({
+      async pull(to) {
+        const {done, value} = await lines.next().catch(left);
+        if (done) to.close(); else to.enqueue(value);
+      },
+      cancel: (why) => reader.cancel(why),
+    });
+    return new Response(body.pipeThrough(new TextEncoderStream()), response);
   };
 
   let hits = [], hit = -1;

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from starlette.types import ASGIApp
 
 from rag.wiring import App
 from tests.ui.standin import StandIn
@@ -69,15 +70,22 @@ class Seen:
 
 
 @contextmanager
-def served(app: StandIn | App, store: Store, *, guarded: bool = False, use_llm: bool = True) -> Iterator[str]:
-    """Serve the page from a thread and give its address."""
+def served(
+    app: StandIn | App,
+    store: Store,
+    *,
+    guarded: bool = False,
+    use_llm: bool = True,
+    around: Callable[[ASGIApp], ASGIApp] = lambda web: web,
+) -> Iterator[str]:
+    """Serve the page, with what is put `around` it, from a thread and give its address."""
     import uvicorn
 
     from ui.web.page import build_web
 
     listener = serve.listen("127.0.0.1", 0)
     web = build_web(app, store, use_llm=use_llm, guarded=guarded)  # type: ignore[arg-type]
-    config = uvicorn.Config(web, log_level="error", timeout_graceful_shutdown=1)
+    config = uvicorn.Config(around(web), log_level="error", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
