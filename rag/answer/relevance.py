@@ -189,7 +189,7 @@ def _years(question: str, passages: Sequence[Passage]) -> list[str]:
 def _quoted(question: str, passages: Sequence[Passage]) -> list[str]:
     """What the question puts in quotation marks and no cited passage or heading holds, not even in part."""
     held = character_pairs(" ".join(f"{p.context} {p.chunk.text}" for p in passages))
-    named = _QUOTED.findall(asked_now(question))
+    named = [name for name in _QUOTED.findall(asked_now(question)) if not _ASKING.search(name)]
     return [name for name in named if (pairs := character_pairs(name)) and pairs.isdisjoint(held)]
 
 

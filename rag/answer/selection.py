@@ -15,6 +15,7 @@ from rag.answer.enumerations import Enumeration, enumerations
 from rag.answer.kinds import Kind, sides
 from rag.answer.outline import counts
 from rag.answer.ranking import RankedSentence
+from rag.corpus.places import places
 from rag.corpus.sentences import Span
 from rag.schema import Article, Chunk
 
@@ -44,6 +45,8 @@ TOLD, HALF = 0.5, 0.5
 """What evidence under all headings is worth; share of the best score that the sentences under them must have."""
 RUN = 0.3
 """Share of the best sentence's score that neighbours must have, on the average, to be worth quoting."""
+_NATION = re.compile(r"全国|我国|中国")
+"""What one region is compared with where no other is named."""
 _LISTED = re.compile(r"[，。；：:;！？()（）]")
 
 MakePassage = Callable[[Chunk, Span], Passage]
@@ -169,7 +172,10 @@ def _overlaps(one: Passage, other: Passage) -> bool:
 
 def _sides(question: str, ranked: Sequence[RankedSentence]) -> list[list[RankedSentence]]:
     """The sentences about each of the places that the question names, best first; places without any are left out."""
-    about = [[row for row in ranked if _is_about(row.passage, place)] for place in sides(question)]
+    named = sides(question)
+    about = [[row for row in ranked if _is_about(row.passage, place)] for place in named]
+    if len(named) == 1 and _NATION.search(question):
+        about.append([row for row in ranked if _NATION.search(row.passage.text) and not places(row.passage.text)])
     return [side for side in about if side]
 
 

@@ -66,3 +66,4 @@ def test_a_term_in_quotation_marks_must_stand_in_the_cited_passage() -> None:
     text = "建立数字化监管和数字化诊疗。"
     assert lacks("说的“四智”是哪四个", "是数字化监管和数字化诊疗。", text) == ("四智",)
     assert lacks("“数字化”是哪些", "是数字化监管和数字化诊疗。", text) == ()
+    assert lacks("出了哪几个“多少条”的政策", "是数字化监管和数字化诊疗。", text) == ()

@@ -52,6 +52,14 @@ def test_a_fact_is_quoted_without_the_enumeration_beside_it() -> None:
     assert quoted(Kind.FACT, "医院有多少床位", ranked(PLAN, "床位")) == ["全省医院共有床位9万张。"]
 
 
+def test_a_region_is_compared_with_the_whole_country() -> None:
+    text = "湖南居民素养水平达到33.3%。湖南推进素养提升。湖南召开会议。我国公民素养水平达22.56%。云南公民素养达标。"
+    rows = ranked(text, "湖南居民")
+    told = quoted(Kind.COMPARE, "湖南居民素养比全国水平高多少", rows)
+    assert "我国公民素养水平达22.56%。" in told
+    assert "云南公民素养达标。" not in told
+
+
 def test_a_comparison_is_quoted_from_each_side() -> None:
     text = "湖南种植中药485万亩。云南种植中药材1000万亩。湖南召开会议。全国召开会议。"
     told = quoted(Kind.COMPARE, "湖南和云南各种了多少亩中药材", ranked(text, "湖南种植", "云南种植"))
