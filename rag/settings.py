@@ -103,7 +103,7 @@ class Settings(BaseSettings):
     # Answering
     evidence_tokens: int = Field(600, ge=100, description="送入大模型的资料上限（token）")
     thresholds: Thresholds = Field(description="拒答与依据的界线，由 weice eval calibrate 在开发集上定出")
-    null_bias: float = Field(-1.0, description="本机大模型答“无”（资料没有写）的对数几率加上这么多：越小越少拒答")
+    null_bias: float = Field(0.0, description="本机大模型答“无”（资料没有写）的对数几率加上这么多：越小越少拒答")
     max_question_chars: int = Field(2000, ge=10, description="问题最长字数，超出部分不参与检索")
 
     # Serving

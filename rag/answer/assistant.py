@@ -17,7 +17,18 @@ from string import Template
 import prompts
 from rag.answer.citing import Aligned, Aligner, distinct, distinct_aligned, joined_leads, letters, number, plain
 from rag.answer.events import Event, EvidenceFound, Finished, Stage, Token
-from rag.answer.extracting import SURE, Extraction, copying, is_null, led_by_copy
+from rag.answer.extracting import (
+    CHECKED,
+    DOUBTED,
+    LISTED,
+    MANY,
+    SURE,
+    WRITTEN,
+    Extraction,
+    copying,
+    is_null,
+    told_by_copy,
+)
 from rag.answer.forms import NOT_HELD, Numbered, asked_of, table, timeline
 from rag.answer.kinds import Kind, asks_yes_or_no
 from rag.answer.question import as_told, leans, normalise, parts, standalone
@@ -250,11 +261,27 @@ class Assistant:
         """Write on one question or quote, and hold back what the LLM does not find stated."""
         if self._is_hopeless(part):
             return self._from_quotes(part)
+        extraction = None if part.scenario else self._extraction
         if self._is_quoted(part):
-            return self._from_quotes(part)
-        if self._extraction and asks_one_fact(part.question) and not part.scenario:
-            return (yield from self._copied_or_written(part, self._extraction, generator, clock))
+            return (yield from self._quoted_if_found(part, extraction))
+        if extraction and asks_one_fact(part.question):
+            return (yield from self._copied_or_written(part, extraction, generator, clock))
+        if extraction and (yield from self._finds_nothing(part, extraction, WRITTEN)):
+            return _Told(part, (), NOT_STATED)
         return (yield from self._written(part, generator, clock))
+
+    def _quoted_if_found(self, part: Part, extraction: Extraction | None) -> Drafting[Event, None, _Told]:
+        """Quote a list or a summary, unless the LLM finds nothing of it in the quotes; a yes or no it can't tell."""
+        quoted = self._from_quotes(part)
+        if extraction is None or not quoted.standing or asks_yes_or_no(part.question):
+            return quoted
+        nothing = yield from self._finds_nothing(part, extraction, LISTED)
+        return _Told(part, (), NOT_STATED) if nothing else quoted
+
+    def _finds_nothing(self, part: Part, extraction: Extraction, moved: float) -> Drafting[Event, None, bool]:
+        """Whether the LLM, asked to copy from the quotes, finds nothing; what it would copy is not told."""
+        yield Stage("核对")
+        return is_null("".join(extraction.copy(copying(part.question, part.reading, MANY), moved, tokens=CHECKED)))
 
     def _copied_or_written(
         self, part: Part, extraction: Extraction, generator: Generator, clock: _Clock
@@ -268,18 +295,27 @@ class Assistant:
         return _Told(part, (), NOT_STATED) if written.quoted else written
 
     def _copied(self, part: Part, extraction: Extraction, clock: _Clock) -> Drafting[Event, None, _Told | None]:
-        """Have the answer to a question for one fact copied, and quote what tells it; None where that is not sure."""
+        """Have the answer to a question for one fact copied, and quote its sentence; None where that is not sure.
+
+        What rules doubt is told only where the LLM finds an answer and is not sure of it: sure it is of the very
+        number that is another place's or another year's.
+        """
         quoted = self._from_quotes(part)
-        if not quoted.standing:
+        found = self._quotes(part)
+        if not found:
             return quoted
         yield Stage("生成")
-        copied = extraction.copy(copying(part.question, part.reading))
+        doubted = not quoted.standing
+        copied = extraction.copy(copying(part.question, part.reading), DOUBTED if doubted else 0.0)
         text = plain((yield from self._listened(copied, clock)))
         yield Stage("核对")
+        sure = copied.sure >= SURE
         if is_null(text):
-            return _Told(part, (), NOT_STATED)
-        led = led_by_copy(text, quoted.standing) if copied.sure >= SURE else None
-        return replace(quoted, standing=led, quoted=False) if led else None
+            return quoted if doubted else _Told(part, (), NOT_STATED)
+        if doubted:
+            return quoted if sure else replace(quoted, standing=found, quoted=True)
+        told = told_by_copy(text, found) if sure else None
+        return replace(quoted, standing=told, quoted=False) if told else None
 
     def _written(self, part: Part, generator: Generator, clock: _Clock) -> Drafting[Event, None, _Told]:
         """Write on one question, check, and put beside it what it leaves out; quote where nothing of it stands."""
@@ -303,11 +339,15 @@ class Assistant:
 
     def _from_quotes(self, part: Part) -> _Told:
         """What is quoted for a question, unless it lacks what is asked for."""
-        found = () if self._is_hopeless(part) else self._in_its_row(part, quote(part.reading))
+        found = self._quotes(part)
         answers, lacks = self._answers(part, found)
         if not answers:
             return _Told(part, (), _unsaid(lacks) or NO_EVIDENCE)
         return _Told(part, found, _unsaid(lacks), quoted=True)
+
+    def _quotes(self, part: Part) -> tuple[Aligned, ...]:
+        """What can be quoted for a question, whether it answers or not."""
+        return () if self._is_hopeless(part) else self._in_its_row(part, quote(part.reading))
 
     def _answers(self, part: Part, aligned: Sequence[Aligned]) -> tuple[bool, tuple[str, ...]]:
         """Whether the sentences answer at all, and what they lack; one side of a comparison may be lacking."""

@@ -23,11 +23,17 @@ NULL = "无"
 SHORT = 0.7
 """Length of a copied answer, as a share of its sentence's, from which the sentence alone is told."""
 SURE = 0.8
-"""Probability from which a copy is told: 1 of 39 was wrong then, 10 of 28 less sure ones (eval/NOTES.md)."""
-CHARACTERS = 220
-"""Of the quotes that are shown, the best one always: what stands farther off confuses, and costs seconds."""
+"""Probability from which a copy is told, with its sentence alone (eval/NOTES.md)."""
+CHARACTERS, MANY = 220, 420
+"""Of the quotes that are shown for a fact, and for more than that; the best one always. What stands farther off
+confuses, and costs seconds."""
 LONGEST = 48
 """Tokens of a copied answer at most."""
+CHECKED = 2
+"""Tokens that tell 无 from 无锡 where nothing is copied."""
+DOUBTED, LISTED, WRITTEN = 2.0, -3.0, -1.5
+"""What the log-odds of 无 are moved by where rules doubt that a fact is told, where a list or a summary is quoted, of
+which only the beginning is shown, and where more than a fact is written (eval/NOTES.md)."""
 
 
 class Copy:
@@ -53,20 +59,20 @@ class Extraction:
     def __init__(self, extractor: Extractor, null_bias: float) -> None:
         """Take the LLM and how far its 无 is believed."""
         self._extractor = extractor
-        self._moved = {NULL: null_bias}
+        self._null_bias = null_bias
 
-    def copy(self, prompt: Sequence[Message]) -> Copy:
-        """Have the answer copied that the prompt asks for."""
-        return Copy(self._extractor.extract(prompt, self._moved, max_tokens=LONGEST))
+    def copy(self, prompt: Sequence[Message], moved: float = 0.0, *, tokens: int = LONGEST) -> Copy:
+        """Have the answer copied that the prompt asks for, the log-odds of 无 `moved` further."""
+        return Copy(self._extractor.extract(prompt, {NULL: self._null_bias + moved}, max_tokens=tokens))
 
 
 _BETWEEN, _ANSWER = "\n===\n", "\n答案："
 
 
-def copying(question: str, reading: Reading) -> tuple[Message, ...]:
+def copying(question: str, reading: Reading, characters: int = CHARACTERS) -> tuple[Message, ...]:
     """Return the prompt for copying: what never changes first, then the best quotes, and the question."""
     fixed, asked = _prompt()
-    evidence = as_text(within((*reading.essential, *reading.quotes), CHARACTERS))
+    evidence = as_text(within((*reading.essential, *reading.quotes), characters))
     return (*fixed, Message("user", asked.substitute(evidence=evidence, question=as_told(question))))
 
 
@@ -84,11 +90,11 @@ def is_null(text: str) -> bool:
     return letters(text) in {"", NULL}
 
 
-def led_by_copy(text: str, quotes: Sequence[Aligned]) -> tuple[Aligned, ...]:
-    """Return the quotes, led by what was copied where that is much shorter; nothing where no quote holds it."""
-    source = next((p for item in quotes for p in item.passages if letters(text) in letters(p.text)), None)
+def told_by_copy(text: str, quotes: Sequence[Aligned]) -> tuple[Aligned, ...]:
+    """Return what was copied, where it is much shorter than its quote, and the quote; nothing where none holds it."""
+    source = next((item for item in quotes if any(letters(text) in letters(p.text) for p in item.passages)), None)
     if source is None:
         return ()
     if len(text) >= SHORT * len(source.text):
-        return tuple(quotes)
-    return (Aligned(f"{text.rstrip(ENDS)}。", (source,), Support.FULL, ()), *quotes)
+        return (source,)
+    return (Aligned(f"{text.rstrip(ENDS)}。", source.passages, Support.FULL, ()), source)

@@ -19,9 +19,9 @@ from rag.corpus.places import places
 from rag.corpus.sentences import Span
 from rag.schema import Article, Chunk
 
-MOST = {Kind.FACT: 3, Kind.COMPARE: 5, Kind.LIST: 7, Kind.SUMMARY: 10}
+MOST = {Kind.FACT: 4, Kind.COMPARE: 7, Kind.LIST: 7, Kind.SUMMARY: 10}
 """Sentences that are quoted for a kind of answer at most; an enumeration is quoted whole."""
-WEAKEST = {Kind.FACT: 0.7, Kind.COMPARE: 0.55, Kind.LIST: 0.6, Kind.SUMMARY: 0.45}
+WEAKEST = {Kind.FACT: 0.6, Kind.COMPARE: 0.55, Kind.LIST: 0.6, Kind.SUMMARY: 0.45}
 """Score, as a share of the best sentence's, below which a sentence is not quoted."""
 OTHER = 0.75
 """The same, of a sentence from another article than the best one's."""

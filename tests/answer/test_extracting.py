@@ -1,4 +1,4 @@
-"""Facts that a small LLM copies out of the evidence: led by the copy, or refused where it finds nothing to copy."""
+"""Facts that a small LLM copies out of the evidence: told with their sentence, or refused where it finds nothing."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rag.answer.assistant import NOT_STATED, REFUSAL, Assistant
-from rag.answer.extracting import NULL, Extraction, copying, is_null
+from rag.answer.extracting import DOUBTED, LISTED, NULL, SURE, WRITTEN, Extraction, copying, is_null
 from rag.answer.kinds import Kind, asks_yes_or_no
 from rag.answer.reading import Reading
 from rag.errors import LlmTimeout
@@ -23,13 +23,15 @@ FILES = {
 }
 ASKED = "厦门有多少家定点医药机构接入即时结算系统？"
 
+BIAS = -1.0
+
 Ask = Callable[[ScriptedGenerator], Assistant]
 
 
 @pytest.fixture
 def ask(tmp_path: Path) -> Ask:
     index = built(tmp_path, **FILES)
-    return lambda llm: assistant(index, llm, Extraction(llm, -1.0), small=True)
+    return lambda llm: assistant(index, llm, Extraction(llm, BIAS), small=True)
 
 
 def test_what_was_copied_comes_first_and_the_sentence_that_holds_it_follows(ask: Ask) -> None:
@@ -74,11 +76,31 @@ def test_a_name_that_begins_like_nothing_is_a_copy() -> None:
     assert is_null("")
 
 
-def test_how_far_the_llm_is_believed_is_moved_and_where_rules_refuse_it_is_not_asked(ask: Ask) -> None:
+def test_how_far_the_llm_is_believed_is_a_setting(ask: Ask) -> None:
     llm = ScriptedGenerator("2000余家")
     ask(llm).answer(ASKED)
-    assert ask(llm).answer("厦门的即时结算系统花了多少钱？").verdict is Verdict.REFUSED
-    assert llm.moved == [{NULL: -1.0}]
+    assert llm.moved == [{NULL: BIAS}]
+
+
+DOUBTFUL = "厦门的即时结算系统花了多少钱？"
+"""Rules find no amount of money in what is said of it."""
+
+
+@pytest.mark.parametrize(("said", "sure"), [("无", 1.0), ("无", 0.5), ("2000余家", SURE)])
+def test_what_rules_doubt_is_refused_where_nothing_is_copied_or_surely_the_near_miss(
+    ask: Ask, said: str, sure: float
+) -> None:
+    llm = ScriptedGenerator(said, sure=sure)
+    answer = ask(llm).answer(DOUBTFUL)
+    assert (answer.verdict, answer.reason) == (Verdict.REFUSED, "资料里没有写到所问的金额")
+    assert llm.moved == [{NULL: BIAS + DOUBTED}]
+
+
+def test_what_rules_doubt_and_the_llm_finds_without_being_sure_is_quoted_with_the_doubt(ask: Ask) -> None:
+    answer = ask(ScriptedGenerator("2000余家", sure=SURE - 0.1)).answer(DOUBTFUL)
+    assert (answer.verdict, answer.mode) == (Verdict.PARTIAL, Mode.EXTRACTIVE)
+    assert answer.reason == "资料里没有写到所问的金额"
+    assert [citation.quote for citation in answer.citations] == [SENTENCE]
 
 
 def test_an_llm_that_fails_leaves_the_quotes(ask: Ask) -> None:
@@ -87,17 +109,32 @@ def test_an_llm_that_fails_leaves_the_quotes(ask: Ask) -> None:
     assert SENTENCE[:-1] in answer.text
 
 
-def test_two_things_asked_at_once_are_written(ask: Ask) -> None:
-    llm = ScriptedGenerator("厦门2000余家定点医药机构已接入即时结算系统。")
-    ask(llm).answer("厦门接入即时结算系统的有多少家，是什么机构？")
-    assert llm.moved == []
-    assert len(llm.prompts) == 1
+def test_more_than_a_fact_is_written_unless_the_llm_finds_nothing_of_it(ask: Ask) -> None:
+    question = "厦门接入即时结算系统的有多少家，是什么机构？"
+    llm = ScriptedGenerator("定点医药机构", "厦门2000余家定点医药机构已接入即时结算系统。")
+    answer = ask(llm).answer(question)
+    assert answer.text.startswith("厦门2000余家定点医药机构已接入即时结算系统[1]。")
+    assert llm.moved == [{NULL: BIAS + WRITTEN}]
+    assert len(llm.prompts) == 2
+    refused = ask(ScriptedGenerator("无")).answer(question)
+    assert (refused.verdict, refused.reason) == (Verdict.REFUSED, NOT_STATED)
 
 
-@pytest.mark.parametrize("question", ["近期安排了哪几件事？", "厦门的机构能即时结算吗？"])
-def test_lists_and_yes_or_no_are_quoted_without_asking(ask: Ask, question: str) -> None:
+def test_a_list_is_quoted_unless_the_llm_finds_nothing_of_it(ask: Ask) -> None:
+    question = "近期安排了哪几件事？"
+    llm = ScriptedGenerator("一是优化结算系统。")
+    answer = ask(llm).answer(question)
+    assert (answer.verdict, answer.mode) == (Verdict.ANSWERED, Mode.EXTRACTIVE)
+    assert all(item in answer.text for item in ("一是优化结算系统", "二是扩大接入范围", "三是加强培训"))
+    assert llm.moved == [{NULL: BIAS + LISTED}]
+    refused = ask(ScriptedGenerator("无")).answer(question)
+    assert (refused.verdict, refused.reason) == (Verdict.REFUSED, NOT_STATED)
+    assert ask(ScriptedGenerator("无锡市")).answer(question).text == answer.text
+
+
+def test_yes_or_no_is_quoted_without_asking(ask: Ask) -> None:
     llm = ScriptedGenerator("不该被问到")
-    ask(llm).answer(question)
+    assert ask(llm).answer("厦门的机构能即时结算吗？").verdict is Verdict.ANSWERED
     assert llm.prompts == []
 
 

@@ -133,4 +133,4 @@ def test_a_summary_names_the_headings_under_which_its_sentences_stand() -> None:
         "人才短缺",
         "推广困难",
     ]
-    assert quoted(Kind.FACT, "卫生院缺少什么人才", rows)[0] == "卫生院缺少中医人才。"
+    assert not {"政策落实不到位", "人才短缺", "推广困难"} & set(quoted(Kind.FACT, "卫生院缺少什么人才", rows))
