@@ -76,9 +76,9 @@ class Fit:
     figures: dict[str, tuple[float, float, float, float]]
 
 
-def development_cases(paths: Sequence[Path]) -> tuple[Case, ...]:
-    """Return the answerable questions that may be tuned on: a split dataset's dev part, else all of it."""
-    cases = [case for path in paths for case in _development(load(path)) if case.answerable]
+def development_cases(paths: Sequence[Path], *, unanswerable: bool = False) -> tuple[Case, ...]:
+    """Return the questions that may be tuned on, with an answer or all: dev parts, and unsplit sets."""
+    cases = [case for path in paths for case in _development(load(path)) if case.answerable or unanswerable]
     if not cases:
         raise UsageError("没有可以据以调整的题", "请给出有 dev 题或不分划分的题集")
     return tuple(cases)

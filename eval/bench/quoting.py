@@ -28,6 +28,8 @@ from rag.settings import load as load_settings
 from rag.wiring import App
 
 DATASETS = ROOT / "eval" / "datasets"
+NAMES = ("dev.jsonl", "newsletters.jsonl", "more.jsonl", "fresh.jsonl")
+"""Those with development questions."""
 SCORES = ("fully_correct", "key_facts", "citation_recall", "citation_precision", "evidence_cited", "false_refusal")
 NEVER = 99.0
 """A threshold that nothing reaches."""
@@ -75,8 +77,7 @@ def measure(app: App, cases: Sequence[Case]) -> list[float]:
 def main() -> None:
     """Answer, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    names = ("dev.jsonl", "newsletters.jsonl", "more.jsonl")
-    parser.add_argument("datasets", nargs="*", type=Path, default=[DATASETS / name for name in names])
+    parser.add_argument("datasets", nargs="*", type=Path, default=[DATASETS / name for name in NAMES])
     cases = development_cases(parser.parse_args().datasets)
     app = App(load_settings())
     table = Table(title=f"摘录的各种办法（{len(cases)} 题，不用大模型）")

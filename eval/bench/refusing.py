@@ -1,0 +1,121 @@
+"""Tells how well the LLM's 无 parts questions with an answer from those without: `python -m eval.bench.refusing`.
+
+Every development question is taken as far as its question to the LLM, which is asked for the log-odds of an answer
+against 无 and answers 无 always; nothing is written. Minutes for each hundred questions. Nothing is asserted;
+questions of a test split are never asked.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from rich.console import Console
+from rich.progress import track
+from rich.table import Table
+
+from eval.bench.quoting import DATASETS, NAMES
+from eval.cases import Case
+from eval.fitting import development_cases
+from rag.answer.extracting import DOUBTED, LISTED, NULL, WRITTEN
+from rag.errors import UsageError
+from rag.ports import Extractor
+from rag.schema import Message
+from rag.settings import load as load_settings
+from rag.wiring import App
+
+SURELY = 100.0
+"""What log-odds are moved by to have 无 said, or not said, whatever the evidence."""
+STEPS = (-2.0, -1.0, 0.0, 1.0, 2.0)
+"""Thresholds that are shown, beside the one that is in use."""
+
+
+@dataclass
+class Probe:
+    """An LLM that says 无 to everything, and keeps how far the real one is from saying so."""
+
+    extractor: Extractor
+    model: str = "probe"
+    asked: list[tuple[float, float]] = field(default_factory=list)
+    """For every question: the log-odds of an answer against 无, and the threshold that was set."""
+
+    def generate(self, messages: Sequence[Message], *, max_tokens: int) -> Iterator[str]:  # noqa: ARG002  # a port
+        """Write nothing."""
+        return iter(())
+
+    def extract(
+        self, messages: Sequence[Message], moved: Mapping[str, float], *, max_tokens: int
+    ) -> Iterator[tuple[str, float]]:
+        """Say 无, and keep what the real one says to the same."""
+        null, other = (self._first(messages, by, max_tokens) for by in (SURELY, -SURELY))
+        self.asked.append((math.log(other) - math.log(null), moved[NULL]))
+        yield NULL, null
+
+    def _first(self, messages: Sequence[Message], by: float, max_tokens: int) -> float:
+        """The probability of the first piece, which is 无 or what is likeliest beside it."""
+        with closing(self.extractor.extract(messages, {NULL: by}, max_tokens=max_tokens)) as pieces:  # type: ignore[type-var]
+            return max(next(pieces)[1], 1e-12)
+
+
+def odds(app: App, cases: Sequence[Case], console: Console) -> dict[float, dict[bool, list[float]]]:
+    """Return the log-odds by the threshold that is in use for them and by whether the question has an answer.
+
+    Questions that ask several things are asked of each: the likeliest counts, since one answer is an answer.
+    """
+    extractor = app.generator
+    if extractor is None:
+        raise UsageError("没有大模型", "请把设置 llm 改回 local")
+    probe = Probe(extractor)
+    app.__dict__["generator"] = probe
+    assistant = app.assistant()
+    found: dict[float, dict[bool, list[float]]] = {}
+    for case in track(cases, "问大模型 …", console=console):
+        probe.asked.clear()
+        assistant.answer(case.question, case.history)
+        if probe.asked:
+            by, threshold = max(probe.asked)
+            found.setdefault(threshold, {True: [], False: []})[case.answerable].append(by)
+    return found
+
+
+def auc(answerable: Sequence[float], others: Sequence[float]) -> float:
+    """Return the area under the ROC curve: how often an answerable question is above one that is not."""
+    if not answerable or not others:
+        return math.nan
+    above = np.subtract.outer(np.array(answerable), np.array(others))
+    return float(np.mean((above > 0) + 0.5 * (above == 0)))
+
+
+def main() -> None:
+    """Ask, and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("datasets", nargs="*", type=Path, default=[DATASETS / name for name in NAMES])
+    cases = development_cases(parser.parse_args().datasets, unanswerable=True)
+    console = Console(width=110)
+    app = App(load_settings())
+    own = app.settings.null_bias
+    names = {own: "一件事", own + DOUBTED: "一件事，规则有疑", own + LISTED: "列举、概括", own + WRITTEN: "其余"}
+    found = odds(app, cases, console)
+    table = Table(title=f"大模型的“无”（{len(cases)} 题；有答案的几题、没有的几题低于界线而被拒）")
+    shown = [f"{step:+g}" for step in STEPS]
+    for heading in ("问法", "有答案", "没有", "AUC", "现用界线", "现在拒", *shown):
+        table.add_column(heading, no_wrap=True)
+    for threshold, by in sorted(found.items()):
+        counts = [f"{_below(by[True], at)}、{_below(by[False], at)}" for at in (threshold, *STEPS)]
+        area = f"{auc(by[True], by[False]):.2f}"
+        sizes = (str(len(by[True])), str(len(by[False])))
+        table.add_row(names.get(threshold, "?"), *sizes, area, f"{threshold:+g}", *counts)
+    console.print(table)
+
+
+def _below(odds_: Sequence[float], threshold: float) -> int:
+    return sum(one < threshold for one in odds_)
+
+
+if __name__ == "__main__":
+    main()
