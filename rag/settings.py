@@ -78,7 +78,7 @@ class Settings(BaseSettings):
     llm_context: int = Field(4096, ge=1024, description="本机大模型上下文长度（token）")
     llm_writes: Literal["auto", "all", "short"] = Field(
         "auto",
-        description="大模型写哪些回答：all 全部；short 只写事实和比较，其余照录原文；auto 本机 short，接口 all",
+        description="大模型写什么：all 全部；short 本机只摘事实，接口写事实和比较；auto 本机 short，接口 all",
     )
     answer_tokens: int = Field(400, ge=16, description="回答最长 token 数")
 

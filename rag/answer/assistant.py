@@ -18,12 +18,13 @@ import prompts
 from rag.answer.citing import Aligned, Aligner, distinct, distinct_aligned, joined_leads, letters, number, plain
 from rag.answer.events import Event, EvidenceFound, Finished, Stage, Token
 from rag.answer.extracting import (
+    CHARACTERS,
     CHECKED,
     DOUBTED,
     LISTED,
     MANY,
+    SEVERAL,
     SURE,
-    WRITTEN,
     Extraction,
     copying,
     is_null,
@@ -258,55 +259,42 @@ class Assistant:
         return part.reading.coverage < self._thresholds.coverage and part.score < self._thresholds.score
 
     def _told(self, part: Part, generator: Generator, clock: _Clock) -> Drafting[Event, None, _Told]:
-        """Write on one question or quote, and hold back what the LLM does not find stated."""
+        """Have the answer to one question copied, quoted or written, as the LLM is able to."""
         if self._is_hopeless(part):
             return self._from_quotes(part)
-        extraction = None if part.scenario else self._extraction
+        if self._extraction and not part.scenario:
+            return (yield from self._copied(part, self._extraction, clock))
         if self._is_quoted(part):
-            return (yield from self._quoted_if_found(part, extraction))
-        if extraction and asks_one_fact(part.question):
-            return (yield from self._copied_or_written(part, extraction, generator, clock))
-        if extraction and (yield from self._finds_nothing(part, extraction, WRITTEN)):
-            return _Told(part, (), NOT_STATED)
+            return self._from_quotes(part)
         return (yield from self._written(part, generator, clock))
 
-    def _quoted_if_found(self, part: Part, extraction: Extraction | None) -> Drafting[Event, None, _Told]:
-        """Quote a list or a summary, unless the LLM finds nothing of it in the quotes; a yes or no it can't tell."""
+    def _copied(self, part: Part, extraction: Extraction, clock: _Clock) -> Drafting[Event, None, _Told]:
+        """Have a fact copied; quote what is more than that, unless the LLM finds nothing of it in the quotes."""
         quoted = self._from_quotes(part)
-        if extraction is None or not quoted.standing or asks_yes_or_no(part.question):
+        prompt = self._to_copy(part)
+        if not prompt:
             return quoted
-        nothing = yield from self._finds_nothing(part, extraction, LISTED)
-        return _Told(part, (), NOT_STATED) if nothing else quoted
-
-    def _finds_nothing(self, part: Part, extraction: Extraction, moved: float) -> Drafting[Event, None, bool]:
-        """Whether the LLM, asked to copy from the quotes, finds nothing; what it would copy is not told."""
+        if asks_one_fact(part.question):
+            return (yield from self._fact(part, quoted, extraction, clock))
+        if not quoted.standing:
+            return quoted
         yield Stage("核对")
-        return is_null("".join(extraction.copy(copying(part.question, part.reading, MANY), moved, tokens=CHECKED)))
+        moved = LISTED if part.reading.kind in {Kind.LIST, Kind.SUMMARY} else SEVERAL
+        said = "".join(extraction.copy(prompt, moved, tokens=CHECKED))
+        return _Told(part, (), NOT_STATED) if is_null(said) else quoted
 
-    def _copied_or_written(
-        self, part: Part, extraction: Extraction, generator: Generator, clock: _Clock
-    ) -> Drafting[Event, None, _Told]:
-        """Tell what is surely copied; else have it written, and refuse where nothing of that stands either."""
-        copied = yield from self._copied(part, extraction, clock)
-        if copied is not None:
-            return copied
-        yield Token("\n")
-        written = yield from self._written(part, generator, clock)
-        return _Told(part, (), NOT_STATED) if written.quoted else written
-
-    def _copied(self, part: Part, extraction: Extraction, clock: _Clock) -> Drafting[Event, None, _Told | None]:
-        """Have the answer to a question for one fact copied, and quote its sentence; None where that is not sure.
+    def _fact(self, part: Part, quoted: _Told, extraction: Extraction, clock: _Clock) -> Drafting[Event, None, _Told]:
+        """Tell what is surely copied, with its sentence; else quote what may hold it, or refuse.
 
         What rules doubt is told only where the LLM finds an answer and is not sure of it: sure it is of the very
         number that is another place's or another year's.
         """
-        quoted = self._from_quotes(part)
         found = self._quotes(part)
         if not found:
             return quoted
         yield Stage("生成")
         doubted = not quoted.standing
-        copied = extraction.copy(copying(part.question, part.reading), DOUBTED if doubted else 0.0)
+        copied = extraction.copy(self._to_copy(part), DOUBTED if doubted else 0.0)
         text = plain((yield from self._listened(copied, clock)))
         yield Stage("核对")
         sure = copied.sure >= SURE
@@ -315,7 +303,7 @@ class Assistant:
         if doubted:
             return quoted if sure else replace(quoted, standing=found, quoted=True)
         told = told_by_copy(text, found) if sure else None
-        return replace(quoted, standing=told, quoted=False) if told else None
+        return replace(quoted, standing=told, quoted=False) if told else quoted
 
     def _written(self, part: Part, generator: Generator, clock: _Clock) -> Drafting[Event, None, _Told]:
         """Write on one question, check, and put beside it what it leaves out; quote where nothing of it stands."""
@@ -391,14 +379,22 @@ class Assistant:
         return "".join(pieces)
 
     def prompt(self, asking: Sequence[Part]) -> str:
-        """Return what the LLM reads to write, empty where it writes nothing: for grouping like prompts.
+        """Return the evidence and questions that the LLM reads, empty where it reads none: for grouping the like."""
+        return "".join(message.content for part in asking for message in self._read_for(part)[-1:])
 
-        Where it copies a fact first, that prompt holds the best of the same evidence.
-        """
-        if self._generator is None or all(self._is_hopeless(part) for part in asking):
-            return ""
-        written = (part for part in asking if not self._is_hopeless(part) and not self._is_quoted(part))
-        return "".join(message.content for part in written for message in self.messages(part))
+    def _read_for(self, part: Part) -> tuple[Message, ...]:
+        """What the LLM reads for one question: to copy, to write, or nothing."""
+        if self._generator is None or self._is_hopeless(part):
+            return ()
+        if self._extraction and not part.scenario:
+            return self._to_copy(part)
+        return () if self._is_quoted(part) else self.messages(part)
+
+    def _to_copy(self, part: Part) -> tuple[Message, ...]:
+        """The prompt for copying; nothing for a yes or no, which the small LLM that copies can't tell apart."""
+        if asks_yes_or_no(part.question):
+            return ()
+        return copying(part.question, part.reading, CHARACTERS if asks_one_fact(part.question) else MANY)
 
     def messages(self, part: Part) -> tuple[Message, ...]:
         """Return the prompt: what never changes, the evidence, and only then the question."""

@@ -13,6 +13,7 @@ from string import Template
 
 import prompts
 from rag.answer.citing import ENDS, Aligned, letters
+from rag.answer.numbers import unmatched
 from rag.answer.question import as_told
 from rag.answer.reading import Reading, as_text, within
 from rag.ports import Extractor
@@ -31,9 +32,9 @@ LONGEST = 48
 """Tokens of a copied answer at most."""
 CHECKED = 2
 """Tokens that tell 无 from 无锡 where nothing is copied."""
-DOUBTED, LISTED, WRITTEN = 2.0, -3.0, -1.5
+DOUBTED, LISTED, SEVERAL = 2.0, -3.0, -1.5
 """What the log-odds of 无 are moved by where rules doubt that a fact is told, where a list or a summary is quoted, of
-which only the beginning is shown, and where more than a fact is written (eval/NOTES.md)."""
+which only the beginning is shown, and where anything else but a fact is (eval/NOTES.md)."""
 
 
 class Copy:
@@ -92,9 +93,14 @@ def is_null(text: str) -> bool:
 
 def told_by_copy(text: str, quotes: Sequence[Aligned]) -> tuple[Aligned, ...]:
     """Return what was copied, where it is much shorter than its quote, and the quote; nothing where none holds it."""
-    source = next((item for item in quotes if any(letters(text) in letters(p.text) for p in item.passages)), None)
+    source = next((item for item in quotes if any(_holds(p.text, text) for p in item.passages)), None)
     if source is None:
         return ()
     if len(text) >= SHORT * len(source.text):
         return (source,)
     return (Aligned(f"{text.rstrip(ENDS)}。", source.passages, Support.FULL, ()), source)
+
+
+def _holds(sentence: str, copied: str) -> bool:
+    """Whether a sentence holds what was copied, its numbers whole: 5家 is not in 45家."""
+    return letters(copied) in letters(sentence) and not unmatched(copied, [sentence])
