@@ -44,6 +44,9 @@ class Probe:
     asked: list[tuple[float, float]] = field(default_factory=list)
     """For every question: the log-odds of an answer against 无, and the threshold that was set."""
 
+    def prepare(self) -> None:
+        """Warm nothing up: the first question waits."""
+
     def generate(self, messages: Sequence[Message], *, max_tokens: int) -> Iterator[str]:  # noqa: ARG002  # a port
         """Write nothing."""
         return iter(())

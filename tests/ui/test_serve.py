@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import httpx
@@ -170,8 +171,10 @@ def test_serve_builds_a_missing_index_answers_and_ends_cleanly_on_ctrl_c(tmp_pat
             said.append(line)
             if "已打开" in line:
                 break
-        page = _get(port)
-        process.send_signal(signal.SIGINT)
+        try:
+            page = _get(port)
+        finally:
+            process.send_signal(signal.SIGINT)
         said.extend(process.stdout)
     text = "".join(said)
     assert "索引已建成：v2" in text
@@ -193,5 +196,5 @@ def _get(port: int) -> str:
                     got += block
                 return got.decode("utf-8")
         except ConnectionRefusedError:
-            continue
+            time.sleep(0.1)
     raise AssertionError("the server did not answer")

@@ -59,6 +59,7 @@ class Answers:
         self._limits = limits
         self.use_llm = use_llm
         self._running = 0
+        self._counting = threading.Lock()
 
     async def events(self, asked: Asked) -> AsyncGenerator[Event, None]:
         """Yield what the assistant tells; closing it stops the assistant.
@@ -89,12 +90,10 @@ class Answers:
             except BaseException as error:  # noqa: BLE001  # handed to who waits
                 tell(error)
             finally:
+                self._count(-1)
                 tell(None)
-                with suppress(RuntimeError):
-                    loop.call_soon_threadsafe(self._left)
 
-        self._running += 1
-        self._metrics.running.inc()
+        self._count(1)
         threading.Thread(target=work, name="weice-api", daemon=True).start()
         try:
             async for event in self._in_time(made, loop.time() + self._limits.seconds):
@@ -110,9 +109,10 @@ class Answers:
                     return event.answer
         raise AssertionError("a stream ends with Finished")
 
-    def _left(self) -> None:
-        self._running -= 1
-        self._metrics.running.dec()
+    def _count(self, more: int) -> None:
+        with self._counting:
+            self._running += more
+        self._metrics.running.inc(more)
 
     async def _in_time(
         self, made: asyncio.Queue[Event | BaseException | None], end: float
