@@ -51,6 +51,11 @@ def kind_of(question: str) -> Kind:
     return Kind.FACT
 
 
+def asks_for_several(question: str) -> bool:
+    """Whether `question` asks for several things: 哪几件事, 有什么举措."""
+    return bool(_LIST.search(asked_now(question)))
+
+
 def asks_yes_or_no(question: str) -> bool:
     """Whether `question` is answered by yes or no: 要不要钱, 是否免费, 能报销吗."""
     return bool(_YES_OR_NO.search(asked_now(question)))

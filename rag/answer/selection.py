@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from rag.answer.citing import Passage
 from rag.answer.enumerations import Enumeration, enumerations
-from rag.answer.kinds import Kind, sides
+from rag.answer.kinds import Kind, asks_for_several, sides
 from rag.answer.outline import counts
 from rag.answer.ranking import RankedSentence
 from rag.corpus.places import places
@@ -108,6 +108,9 @@ def _selected(kind: Kind, question: str, ranked: Sequence[RankedSentence], passa
     ranked = [ranked[0], *(row for row in ranked[1:] if _is_whole(row.passage.text))]
     compared = _sides(question, ranked) if kind is Kind.COMPARE else []
     if len(compared) > 1:
+        if asks_for_several(question):
+            lists = [_selected(Kind.LIST, question, side, passage) for side in compared]
+            return _joined([p for one in lists for p in one.quotes], ())
         chosen = [row for side in compared for row in together(side, SIDE, WEAKEST[kind])]
         return Selection(_ordered(chosen), _ordered([side[0] for side in compared]))
     chosen = together(ranked, MOST[kind], WEAKEST[kind])
