@@ -89,7 +89,6 @@ def test_a_fact_is_stated_with_the_sentence_it_comes_from(
     assert cited[0]["column"]
     assert cited[0]["source"]
     assert cited[0]["quote"] in cited[0]["text"]
-    assert answer["mode"] == "llm"
     assert answer["unmatched_numbers"] == []
 
 

@@ -82,7 +82,7 @@ def test_it_searches_streams_and_lists():
         found = assistant.search("厦门有多少家定点医药机构接进了即时结算系统？", k=3)
         assert len(found) == 3
         events = list(assistant.stream("厦门有多少家定点医药机构接进了即时结算系统？"))
-        assert [citation.number for citation in events[-1].answer.citations] == [1]
+        assert "2000余家" in events[-1].answer.citations[0].quote
         assert len(assistant.articles) >= 42
         viewpoint = rag.Filters(names=("本期视点",))
         for evidence in assistant.search("医保基金即时结算", filters=viewpoint):

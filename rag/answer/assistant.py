@@ -1,7 +1,7 @@
 """The question's way, in order: understand, retrieve, show evidence, write, check, number.
 
-The LLM writes; it does not decide what is cited or believed. Everything it says is aligned to evidence here, and
-what can't be carried is written once more, then dropped. Where the LLM fails, the best sentences are quoted.
+The LLM copies or writes; it does not decide what is cited or believed. Everything it says is aligned to evidence
+here, and what can't be carried is dropped. Where the LLM fails, the best sentences are quoted.
 """
 
 from __future__ import annotations

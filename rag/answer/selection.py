@@ -54,7 +54,7 @@ MakePassage = Callable[[Chunk, Span], Passage]
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """What is quoted, in the order of the text, and what of it an answer can not do without."""
+    """What is quoted, in the order of the text, a fact's best sentence first; and what an answer can't do without."""
 
     quotes: tuple[Passage, ...] = ()
     essential: tuple[Passage, ...] = ()
@@ -115,8 +115,12 @@ def _selected(kind: Kind, question: str, ranked: Sequence[RankedSentence], passa
         return Selection(_ordered(chosen), _ordered([side[0] for side in compared]))
     chosen = together(ranked, MOST[kind], WEAKEST[kind])
     if kind in {Kind.LIST, Kind.SUMMARY}:
-        chosen = _with_neighbours(chosen, ranked)
-    return Selection(_ordered(chosen), _ordered(chosen if kind in {Kind.LIST, Kind.SUMMARY} else ranked[:1]))
+        ordered = _ordered(_with_neighbours(chosen, ranked))
+        return Selection(ordered, ordered)
+    best, ordered = ranked[0].passage, _ordered(chosen)
+    if kind is Kind.FACT:
+        ordered = (best, *(p for p in ordered if p.key != best.key))
+    return Selection(ordered, (best,))
 
 
 def _ordered(rows: Sequence[RankedSentence]) -> tuple[Passage, ...]:

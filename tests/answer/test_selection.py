@@ -70,6 +70,12 @@ def test_a_region_is_compared_with_the_whole_country() -> None:
     assert "云南公民素养达标。" not in told
 
 
+def test_the_best_sentence_for_a_fact_comes_first_and_the_others_as_in_the_text() -> None:
+    rows = ranked("甲县有床位2张。乙县有床位3张。丙县有床位5张。", "丙县")
+    rows = [RankedSentence(r.passage, 2.0 if "丙" in r.passage.text else 1.5, 1.0, r.terms) for r in rows]
+    assert quoted(Kind.FACT, "丙县有多少床位", rows) == ["丙县有床位5张。", "甲县有床位2张。", "乙县有床位3张。"]
+
+
 def test_a_comparison_is_quoted_from_each_side() -> None:
     text = "湖南种植中药485万亩。云南种植中药材1000万亩。湖南召开会议。全国召开会议。"
     told = quoted(Kind.COMPARE, "湖南和云南各种了多少亩中药材", ranked(text, "湖南种植", "云南种植"))
