@@ -100,9 +100,14 @@ SCRIPT = """
       joining.add(asked);
       asked.finally(() => joining.delete(asked)).catch(() => {});
     }
+    if (path.endsWith('/queue/data')) asked = asked.catch(gone(how[0], new Response('')));
     const response = await asked;
     if (response.status === 401 && weice.question()) location.reload();  // the login is over: ask for it again
     return response.ok && path.endsWith('/queue/data') ? results(response, how[0]) : response;
+  };
+  const gone = (request, instead) => (error) => {  // the page has left the stream: nobody waits for more
+    if (!request.signal.aborted) throw error;
+    return instead;
   };
   const joined = async (response) => {
     if (!response.ok) return response;
@@ -135,13 +140,9 @@ SCRIPT = """
       }
       yield 'data: {"msg": "close_stream"}\\n\\n';
     })();
-    const left = (error) => {  // the page is: nobody waits for more
-      if (!request.signal.aborted) throw error;
-      return {done: true};
-    };
     const body = new ReadableStream({
       async pull(to) {
-        const {done, value} = await lines.next().catch(left);
+        const {done, value} = await lines.next().catch(gone(request, {done: true}));
         if (done) to.close(); else to.enqueue(value);
       },
       cancel: (why) => reader.cancel(why),
