@@ -92,6 +92,20 @@ def test_a_fact_is_stated_with_the_sentence_it_comes_from(
     assert answer["unmatched_numbers"] == []
 
 
+@pytest.mark.parametrize(
+    ("question", "fact"),
+    [
+        ("厦门有多少家定点医药机构接进了即时结算系统？", "2000余家"),
+        ("东阳市人民医院有几间数字化手术室", "39间"),
+        ("湖南中药材种了多少亩", "485万亩"),
+    ],
+)
+def test_a_fact_that_the_llm_copies_surely_leads_the_answer(home: dict[str, str], question: str, fact: str) -> None:
+    answer = ask(home, question)
+    assert answer["mode"] == "llm"
+    assert answer["answer"].startswith(fact)
+
+
 def test_what_the_library_does_not_hold_is_refused_without_citations(home: dict[str, str]) -> None:
     answer = ask(home, "广西2024年财政收入是多少")
     assert (answer["verdict"], answer["refused"], answer["citations"]) == ("refused", True, [])

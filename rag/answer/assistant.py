@@ -275,7 +275,7 @@ class Assistant:
         if not prompt:
             return quoted
         if asks_one_fact(part.question):
-            return (yield from self._fact(part, quoted, extraction, clock))
+            return (yield from self._fact(part, quoted, extraction, prompt, clock))
         if not quoted.standing:
             return quoted
         yield Stage("核对")
@@ -283,18 +283,20 @@ class Assistant:
         said = "".join(extraction.copy(prompt, moved, tokens=CHECKED))
         return _Told(part, (), NOT_STATED) if is_null(said) else quoted
 
-    def _fact(self, part: Part, quoted: _Told, extraction: Extraction, clock: _Clock) -> Drafting[Event, None, _Told]:
+    def _fact(
+        self, part: Part, quoted: _Told, extraction: Extraction, prompt: Sequence[Message], clock: _Clock
+    ) -> Drafting[Event, None, _Told]:
         """Tell what is surely copied, with its sentence; else quote what may hold it, or refuse.
 
         What rules doubt is told only where the LLM finds an answer and is not sure of it: sure it is of the very
         number that is another place's or another year's.
         """
-        found = self._quotes(part)
+        found = quoted.standing or self._quotes(part)
         if not found:
             return quoted
         yield Stage("生成")
         doubted = not quoted.standing
-        copied = extraction.copy(self._to_copy(part), DOUBTED if doubted else 0.0)
+        copied = extraction.copy(prompt, DOUBTED if doubted else 0.0)
         text = plain((yield from self._listened(copied, clock)))
         yield Stage("核对")
         sure = copied.sure >= SURE
