@@ -251,10 +251,10 @@ class _Chat:
         """Show a question on its way until it is answered, then the whole conversation."""
         shown: view.Running | None = None
         for state in job.watch(self._web.desk.ahead):
-            changed: dict[Any, Any] = {self._draft: view.drafted(state)}
+            changed: dict[Any, Any] = {self._draft: view.drafted(state), **self._buttons(busy=True)}
             if shown is None:
                 past = self._past(address, user)
-                changed |= {self._talk: view.conversation(past) if past else "", **self._busy(address)}
+                changed |= {self._talk: view.conversation(past) if past else "", **self._begun(address)}
             if shown is None or shown.evidence != state.evidence:
                 changed[self._found] = view.found(state)
             shown = state
@@ -265,16 +265,15 @@ class _Chat:
         """What was said before; nothing in a conversation that could not be stored."""
         return self._web.desk.exchanges(address, user) if address else ()
 
-    def _busy(self, address: str) -> dict[Any, Any]:
+    def _begun(self, address: str) -> dict[Any, Any]:
+        return {self._box: "", self._editing: "", self._hint: "", self._word: _no_file(), self._address: address}
+
+    def _buttons(self, *, busy: bool) -> dict[Any, Any]:
+        """Told with every step: a page that is still being built loses what it is told once."""
         return {
-            self._box: "",
-            self._editing: "",
-            self._hint: "",
-            self._word: _no_file(),
-            self._address: address,
-            self._send: gr.update(visible=False),
-            self._stop: gr.update(visible=True),
-            self._fresh: gr.update(interactive=False),
+            self._send: gr.update(visible=not busy),
+            self._stop: gr.update(visible=busy),
+            self._fresh: gr.update(interactive=not busy),
         }
 
     def _finished(self, address: str, user: str, job: Job | None = None) -> dict[Any, Any]:
@@ -287,9 +286,7 @@ class _Chat:
             self._found: "",
             self._draft: "",
             self._address: address,
-            self._send: gr.update(visible=True),
-            self._stop: gr.update(visible=False),
-            self._fresh: gr.update(interactive=True),
+            **self._buttons(busy=False),
         }
 
     def _on_stop(self, address: str, request: gr.Request) -> None:
