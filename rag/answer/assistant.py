@@ -35,7 +35,9 @@ from rag.answer.kinds import Kind, asks_yes_or_no
 from rag.answer.question import as_told, leans, normalise, parts, standalone
 from rag.answer.quoting import LLM_FAILED, quote
 from rag.answer.reading import EvidenceReader, Reading
+from rag.answer.recurring import Figure, recurring
 from rag.answer.relevance import Relevance, asks_one_fact, one_side_is_told
+from rag.answer.remarks import remarks
 from rag.answer.retrieval import interleave
 from rag.answer.scenarios import Scenario
 from rag.corpus.places import places
@@ -123,6 +125,13 @@ class _Told:
     missing: str | None = None
     quoted: bool = False
     """Whether it is quoted, not written."""
+    figures: tuple[Figure, ...] = ()
+    """The figure that answers, where other articles state it too."""
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """What the user is told beside the answer."""
+        return remarks(self.part.question, self.standing, self.part.evidence, self.figures)
 
 
 class Assistant:
@@ -305,7 +314,7 @@ class Assistant:
         if doubted:
             return quoted if sure else replace(quoted, standing=found, quoted=True)
         told = told_by_copy(text, found) if sure else None
-        return replace(quoted, standing=told, quoted=False) if told else quoted
+        return _beside_others(replace(quoted, standing=told, quoted=False)) if told else quoted
 
     def _written(self, part: Part, generator: Generator, clock: _Clock) -> Drafting[Event, None, _Told]:
         """Write on one question, check, and put beside it what it leaves out; quote where nothing of it stands."""
@@ -333,7 +342,7 @@ class Assistant:
         answers, lacks = self._answers(part, found)
         if not answers:
             return _Told(part, (), _unsaid(lacks) or NO_EVIDENCE)
-        return _Told(part, found, _unsaid(lacks), quoted=True)
+        return _beside_others(_Told(part, found, _unsaid(lacks), quoted=True))
 
     def _quotes(self, part: Part) -> tuple[Aligned, ...]:
         """What can be quoted for a question, whether it answers or not."""
@@ -420,12 +429,13 @@ class Assistant:
             return self._refused(draft, clock, missing)
         quoted = all(one.quoted for one in told if one.standing)
         body, said, citations = _laid_out(told)
+        said_beside = "；".join(dict.fromkeys([*(remark for one in told for remark in one.remarks), missing]))
         clock.mark("total_s")
         return replace(
             draft,
             text=body,
             verdict=Verdict.PARTIAL if missing else Verdict.ANSWERED,
-            reason=missing or None,
+            reason=said_beside.rstrip("；") or None,
             sentences=said,
             citations=citations,
             mode=Mode.EXTRACTIVE if quoted else Mode.LLM,
@@ -445,6 +455,21 @@ class Assistant:
         clock.mark("total_s")
         mode = Mode.LLM if self._generator else Mode.EXTRACTIVE
         return replace(draft, text=REFUSAL, reason=reason, mode=mode, timings=clock.timings)
+
+
+def _beside_others(told: _Told) -> _Told:
+    """Put the same figure of other articles beside it, newest first, before what else is told."""
+    if not told.standing or told.part.scenario or not asks_one_fact(told.part.question):
+        return told
+    source = told.standing[0].passages[0]
+    figures = recurring(told.part.question, source, told.part.reading.ranked)
+    if not figures:
+        return told
+    quotes = [Aligned(f.passage.text, (f.passage,), Support.FULL, ()) for f in figures]
+    copied = [item for item in told.standing[:1] if not told.quoted and source.key == figures[0].passage.key]
+    rest = [item for item in told.standing if not {p.key for p in item.passages} & {f.passage.key for f in figures}]
+    standing = distinct_aligned([*copied, *quotes, *rest])
+    return replace(told, standing=tuple(standing), quoted=not copied, figures=figures)
 
 
 def _share_said(text: str, said: frozenset[str]) -> float:

@@ -93,27 +93,3 @@ def unstated(question: str, texts: list[str]) -> tuple[str, ...]:
     """Return what `question` expects to be stated and none of the `texts` states."""
     wanted = [kind for kind in EXPECTED if kind.asked.search(question)]
     return tuple(kind.name for kind in wanted if not any(kind.states(text, question) for text in texts))
-
-
-_EXPLICIT = re.compile(r"(?<!\d)((?:19|20)\d{2})(?=\s*年|\s*[-—~～至到]\s*(?:19|20)\d{2})")
-_RANGE = re.compile(r"((?:19|20)\d{2})年?(?:\d{1,2}月)?(?:\d{1,2}日)?\s*[-—~～至到]\s*((?:19|20)\d{2})年")
-_RELATIVE = {"去年": -1, "今年": 0, "明年": 1, "前年": -2}
-
-
-def other_years(question: str, text: str, issued: int | None) -> bool:
-    """Whether `text` speaks of other years than the one that `question` names; `issued` is the issue's year.
-
-    A text without a year speaks of any; so does one with 去年 where the issue has no date.
-    """
-    asked = {int(year) for year in _EXPLICIT.findall(question)}
-    if len(asked) != 1:
-        return False
-    told = {int(year) for year in _EXPLICIT.findall(text)}
-    for first, last in _RANGE.findall(text):
-        told |= set(range(int(first), int(last) + 1))
-    for word, shift in _RELATIVE.items():
-        if word in text:
-            if issued is None:
-                return False
-            told.add(issued + shift)
-    return bool(told) and not asked & told

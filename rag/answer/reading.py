@@ -10,8 +10,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rag.answer.citing import Aligner, Passage
+from rag.answer.dates import asked_year, relative, years
 from rag.answer.kinds import Kind, kind_of
 from rag.answer.outline import Stretch, stretch_of, stretch_with
+from rag.answer.question import asked_now
 from rag.answer.ranking import RankedSentence, SentenceRanker
 from rag.answer.selection import select
 from rag.corpus.places import places
@@ -28,6 +30,9 @@ BESIDE = 0.8
 """Share of the best sentence's score from which a sentence is shown beside a whole section."""
 WEAKEST = {Kind.FACT: 0.6, Kind.LIST: 0.0, Kind.COMPARE: 0.4, Kind.SUMMARY: 0.0}
 """Score, as a share of the best sentence's, below which a sentence is not shown."""
+
+NEARLY = 0.75
+"""Share of the best sentence's score that one of the asked year must have for the other years to be left out."""
 
 WHOLE = 0.5
 """Share of the best passage's score from which a list is shown a passage whole."""
@@ -46,6 +51,8 @@ class Reading:
     """What answers the question verbatim, in the order of the text."""
     essential: tuple[Passage, ...] = ()
     """Those of the quotes that an answer can not do without."""
+    ranked: tuple[RankedSentence, ...] = ()
+    """The sentences that were chosen from, best first."""
 
 
 class EvidenceReader:
@@ -64,7 +71,7 @@ class EvidenceReader:
         """Return the sentences that answer `question`, within the budget of its kind; a scenario sets its own."""
         kind = kind or kind_of(question)
         tokens = budget or self._budget * SHARE[kind]
-        ranked = _of_the_regions(question, self.ranker.rank(question, evidence))
+        ranked = _of_the_year(question, _of_the_regions(question, self.ranker.rank(question, evidence)))
         ranked = [row for row in ranked if row.score >= WEAKEST[kind] * ranked[0].score]
         characters = int(tokens / TOKENS_PER_CHARACTER)
         passages = [row.passage for row in ranked]
@@ -74,7 +81,8 @@ class EvidenceReader:
         chosen = within(passages, characters)
         coverage = max((row.held for row in ranked), default=0.0)
         selected = select(kind, question, ranked, self._aligner.passage)
-        return Reading(kind, tuple(chosen), as_text(chosen), coverage, selected.quotes, selected.essential)
+        text, quotes = as_text(chosen), (selected.quotes, selected.essential)
+        return Reading(kind, tuple(chosen), text, coverage, *quotes, tuple(ranked))
 
     def _whole(self, kind: Kind, question: str, evidence: Sequence[Evidence], characters: int) -> list[Passage]:
         """What a list or a summary is made of: the stretch that it is about, whole or as its skeleton."""
@@ -107,6 +115,30 @@ def _of_the_regions(question: str, ranked: list[RankedSentence]) -> list[RankedS
         return ranked
     kept = [row for row in ranked if not (home := set(places(row.passage.context))) or home & named]
     return kept or ranked
+
+
+def _of_the_year(question: str, ranked: list[RankedSentence]) -> list[RankedSentence]:
+    """Leave out what speaks of other years than the question, where sentences nearly as good are left.
+
+    今年 is the year of the newest issue that was found; a sentence that names no year is then of its issue's.
+    """
+    asked = asked_now(question)
+    dates = [date for row in ranked if (date := row.passage.chunk.article.issue.date)]
+    year = asked_year(asked, max(dates, default=None))
+    if year is None:
+        return ranked
+    by_issue = bool(relative(asked))
+    kept = [row for row in ranked if year in _years_of(row.passage, by_issue=by_issue, else_=year)]
+    return kept if kept and kept[0].score >= NEARLY * ranked[0].score else ranked
+
+
+def _years_of(passage: Passage, *, by_issue: bool, else_: int) -> frozenset[int]:
+    """The years that a sentence speaks of; without any, `else_`, or the year of its issue where that is asked for."""
+    issued = passage.chunk.article.issue.date
+    told = years(passage.text, issued)
+    if told:
+        return told
+    return frozenset({issued.year if by_issue and issued and told is not None else else_})
 
 
 def around(chunk: Chunk, characters: int) -> Chunk:

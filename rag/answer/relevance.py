@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import partial
 
 import numpy as np
 
 from rag.answer.citing import Aligned, Passage
-from rag.answer.expected import other_years, unstated
+from rag.answer.dates import asked_year, years
+from rag.answer.expected import unstated
 from rag.answer.kinds import Kind, kind_of, sides
-from rag.answer.numbers import Quantity, all_quantities
-from rag.answer.question import asked_now, constraints
+from rag.answer.measures import COUNT, fitting
+from rag.answer.numbers import all_quantities
+from rag.answer.question import asked_now
 from rag.corpus.places import cities, places
 from rag.corpus.words import Words, character_pairs, fold
 from rag.ports import Embedder
@@ -27,27 +28,6 @@ ALIKE = 0.8
 SAME = 0.85
 """Cosine of question and cited sentence from which no word needs to be alike."""
 
-SURELY = 10
-"""From this on a number without a known measure word counts something: 二级 and 三甲 do not."""
-_COUNT = re.compile(
-    r"(?P<percent>百分之(?:几|多少))|(?:多少|几)(?P<unit>人次|英镑|美元|欧元|日元|[万亿]*元|[个家条项亩间张人名位种所例件座台套只支次份天年月成倍岁钱分])?|多[大高](?:的)?(?:比例|占比)|(?:比例|占比|率)(?:是|为|达|有|多高|多大)"
-)
-_PERSON, _PLACE, _THING = frozenset("人名位"), frozenset("家所个"), frozenset("项个条种")
-_UNITS = (
-    dict.fromkeys("人名位", _PERSON)
-    | dict.fromkeys("家所", _PLACE)
-    | dict.fromkeys("项条种", _THING)
-    | {unit: frozenset({unit}) for unit in ("人次", *"亩间张座台套")}
-    | {"天": frozenset("天日个"), "钱": frozenset("元英美欧日"), "元": frozenset("元")}
-    | {"英镑": frozenset("英"), "美元": frozenset("美"), "欧元": frozenset("欧"), "日元": frozenset("日")}
-)
-"""Asked measure word -> measure words of an answer; others say too little."""
-_MEASURES = frozenset("类批处个家条项亩间张人名位元种所例件座台套只支次份天日年月成倍岁分页期") | {"人次"}
-"""What stands behind a number and is none of these (553.99万参保人) is the thing itself."""
-_MONEY = tuple(_UNITS[unit] for unit in ("钱", "元", "英镑", "美元", "欧元", "日元"))
-"""Money is always said as such: 影响因子7.5 is no price."""
-_DATES = frozenset({"year", "month", "day", "ordinal"})
-"""Kinds of numbers that answer no 多少 and no measure word but that of time."""
 _ASKING = re.compile(
     r"(?:比例|占比|比重|率)(?:是|为|达到?|有)?(?:多少|几|多[大高])|多少|多[大高](?:的)?(?:比例|占比)|几|谁|什么|啥|哪|怎|如何|(?:比例|占比|率)(?:是|为|达|有)"
 )
@@ -103,12 +83,15 @@ class Relevance:
 
     def _asked_count(self, question: str) -> re.Match[str] | None:
         """What a question for one number asks by, None where it asks for none or for more."""
-        return _COUNT.search(asked_now(question)) if asks_one_fact(question) else None
+        return COUNT.search(asked_now(question)) if asks_one_fact(question) else None
 
     def _fitting(self, count: re.Match[str], aligned: Sequence[Aligned]) -> list[Passage]:
         """The cited sentences that state a number of the answer with such a measure word as was asked for."""
-        fits = _states_a_share if count.group("percent") else partial(_fits, count.group("unit"))
-        return [p for item in aligned for p in item.passages if _shared(item, p) and fits(item, p)]
+        found = []
+        for item in aligned:
+            said = {quantity.value for quantity in all_quantities(item.text)}
+            found += [p for p in item.passages if any(q.value in said for q in fitting(count, p.text))]
+        return found
 
     def _count(self, question: str, count: re.Match[str], aligned: Sequence[Aligned]) -> list[str]:
         """What a counting question asks for that the answer's numbers do not tell."""
@@ -179,11 +162,9 @@ def _years(question: str, passages: Sequence[Passage]) -> list[str]:
     asked = asked_now(question)
     if kind_of(asked) is not Kind.FACT or not passages:
         return []
-    dates = [p.chunk.article.issue.date for p in passages]
-    others = [
-        other_years(asked, p.text, date.year if date else None) for p, date in zip(passages, dates, strict=True)
-    ]
-    return [f"{year}年" for year in constraints(asked).years[:1]] if all(others) else []
+    year = asked_year(asked, None)
+    others = year and all((told := years(p.text, p.chunk.article.issue.date)) and year not in told for p in passages)
+    return [f"{year}年"] if others else []
 
 
 def _quoted(question: str, passages: Sequence[Passage]) -> list[str]:
@@ -219,40 +200,6 @@ def one_side_is_told(question: str, lacks: Sequence[str]) -> bool:
     """Whether what is lacking is one side only of the places that the question compares."""
     named = set(sides(question))
     return len(named) > 1 and set(lacks) < named
-
-
-def _shared(item: Aligned, passage: Passage) -> bool:
-    """Whether the passage states a number that the sentence states, 2日 as 2天."""
-    said = {quantity.value for quantity in all_quantities(item.text)}
-    return any(quantity.value in said for quantity in all_quantities(passage.text))
-
-
-def _fits(unit: str | None, item: Aligned, passage: Passage) -> bool:
-    """Whether one of the shared numbers stands in the passage with a measure word such as was asked for."""
-    said = {q.value for q in all_quantities(item.text)}
-    shared = [q for q in all_quantities(passage.text) if q.value in said]
-    wanted = _UNITS.get((unit or "").lstrip("万亿"))
-    if wanted is None:
-        return unit is not None or any(q.kind not in _DATES for q in shared)
-    counted = [(q.value, _measure(passage.text, q)) for q in shared if q.kind not in _DATES or q.kind == "day"]
-    return any(
-        measure in wanted or (measure not in _MEASURES and wanted not in _MONEY and value >= SURELY)
-        for value, measure in counted
-    )
-
-
-def _states_a_share(item: Aligned, passage: Passage) -> bool:
-    """Whether one of the shared numbers is a percentage."""
-    said = {q.value for q in all_quantities(item.text)}
-    return any(q.kind == "percent" and q.value in said for q in all_quantities(passage.text))
-
-
-def _measure(text: str, quantity: Quantity) -> str:
-    """The measure word behind a number: 人次 whole, else its first character; a duration's unit is in its kind."""
-    if quantity.kind == "day":
-        return "日"
-    behind = text[quantity.end : quantity.end + 3].lstrip("余多 ")
-    return "人次" if behind.startswith("人次") else behind[:1]
 
 
 def _half_in(word: str, text: str) -> bool:

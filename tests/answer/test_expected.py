@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rag.answer.expected import other_years, unstated
+from rag.answer.expected import unstated
 
 
 @pytest.mark.parametrize(
@@ -25,19 +25,3 @@ from rag.answer.expected import other_years, unstated
 )
 def test_what_is_expected_and_not_stated_is_named(question: str, text: str, lacking: str | None) -> None:
     assert unstated(question, [text]) == ((lacking,) if lacking else ())
-
-
-@pytest.mark.parametrize(
-    ("question", "text", "issued", "other"),
-    [
-        ("2023年服务多少人次", "2024年累计服务2.5亿人次。", None, True),
-        ("2024年服务多少人次", "2024年累计服务2.5亿人次。", None, False),
-        ("2023年服务多少人次", "累计服务2.5亿人次。", None, False),
-        ("2024年服务多少人次", "去年累计服务2.5亿人次。", 2025, False),
-        ("2023年服务多少人次", "去年累计服务2.5亿人次。", 2025, True),
-        ("2023年服务多少人次", "去年累计服务2.5亿人次。", None, False),
-        ("2020年卖假药了吗", "在2018年11月至2023年4月销售假药。", None, False),
-    ],
-)
-def test_a_text_of_another_year_is_told(question: str, text: str, issued: int | None, other: bool) -> None:
-    assert other_years(question, text, issued) is other

@@ -1,0 +1,71 @@
+"""Reads which years a text speaks of, and which date its figures stand at; 今年 by the date of the issue.
+
+Rules only. What an undated issue calls 今年 is not known, and never guessed.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+
+When = tuple[int, int, int]
+"""Year, month, day; 0 where it is not told."""
+
+_EXPLICIT = re.compile(r"(?<!\d)((?:19|20)\d{2})(?=\s*年|\s*[-—~～至到]\s*(?:19|20)\d{2})")
+_RANGE = re.compile(r"((?:19|20)\d{2})年?(?:\d{1,2}月)?(?:\d{1,2}日)?\s*[-—~～至到]\s*((?:19|20)\d{2})年")
+_SHIFT = {"今年": 0, "本年度": 0, "去年": -1, "上年度": -1, "前年": -2, "明年": 1}
+_RELATIVE = re.compile(rf"(?<![比较同与和跟])(?P<word>{'|'.join(_SHIFT)})")
+"""A relative year that a text speaks of; what it is only compared with (比去年增长) is not it."""
+_DATE = re.compile(
+    rf"(?P<standing>截至|截止到?|到)?\s*(?:(?P<year>(?:19|20)\d{{2}})\s*年|(?P<word>{'|'.join(_SHIFT)}))"
+    r"(?:\s*(?:\d{1,2}\s*[-—~～至到]\s*)?(?P<month>\d{1,2})\s*月(?:\s*(?P<day>\d{1,2})\s*[日号])?)?"
+)
+
+
+def years(text: str, issued: dt.date | None) -> frozenset[int] | None:
+    """Return the years that `text` speaks of, empty where it names none; None where only its undated issue knows."""
+    told = {int(year) for year in _EXPLICIT.findall(text)}
+    for first, last in _RANGE.findall(text):
+        told |= set(range(int(first), int(last) + 1))
+    for match in _RELATIVE.finditer(text):
+        if issued is None:
+            return None
+        told.add(issued.year + _SHIFT[match.group("word")])
+    return frozenset(told)
+
+
+def asked_year(question: str, newest: dt.date | None) -> int | None:
+    """Return the year that a question names, 今年 by the `newest` issue; None where it names no one year."""
+    named = years(question, newest)
+    return next(iter(named)) if named and len(named) == 1 else None
+
+
+def as_of(text: str, issued: dt.date | None) -> When | None:
+    """Return the date that a sentence's figures stand at: what follows 截至, else its latest, else the issue's."""
+    found: list[tuple[bool, When]] = []
+    for match in _DATE.finditer(text):
+        word = match.group("word")
+        if word and issued is None:
+            continue
+        year = issued.year + _SHIFT[word] if word and issued else int(match.group("year"))
+        when = (year, int(match.group("month") or 0), int(match.group("day") or 0))
+        found.append((bool(match.group("standing")), when))
+    if found:
+        return max(found)[1]
+    return (issued.year, issued.month, issued.day) if issued else None
+
+
+def written(when: When) -> str:
+    """Return a date as it is written: 2025年2月11日, 2024年."""
+    year, month, day = when
+    return f"{year}年" + (f"{month}月" if month else "") + (f"{day}日" if month and day else "")
+
+
+def relative(text: str) -> tuple[str, ...]:
+    """Return the relative years that a text names, as they are written."""
+    return tuple(dict.fromkeys(match.group("word") for match in _RELATIVE.finditer(text)))
+
+
+def meant(word: str, issued: dt.date) -> str:
+    """Return the year that a relative one (去年) means in an issue of that date."""
+    return f"{issued.year + _SHIFT[word]}年"

@@ -1,0 +1,76 @@
+"""Finds numbers that a question takes for granted and that the cited text states otherwise: 200所, where 100所 stand.
+
+Rules only. What the cited text says nothing of is no wrong premise.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from fractions import Fraction
+
+from rag.answer.citing import Passage
+from rag.answer.measures import DATES, MEASURES, measure, same_measure, with_measure
+from rag.answer.numbers import Quantity, all_quantities
+from rag.answer.question import asked_now
+from rag.corpus.words import character_pairs
+from rag.schema import Evidence
+
+REACH = 16
+"""Characters on either side of a number by which is told what it is of."""
+SHARED = 3
+"""Character pairs of what stands around both numbers that are the same, from which they are of the same thing."""
+
+
+_NUMBERING = frozenset("是、")
+"""What stands behind a numeral that only numbers an item: 五是."""
+_GRADES = frozenset("等级")
+"""Measure words of grades: 一 somewhere does not bear out 一等奖."""
+_ABOUT = re.compile(r"[多余约近几上超]")
+
+
+def wrong_premises(question: str, passages: Sequence[Passage], evidence: Sequence[Evidence] = ()) -> tuple[str, ...]:
+    """Return in words for the user each number of `question` that the cited `passages` state otherwise.
+
+    What any of the evidence states is no wrong premise, cited or not.
+    """
+    asked = asked_now(question)
+    texts = [f"{p.context} {p.text}" for p in passages] + [e.chunk.text for e in evidence]
+    stated = {_value(text, q) for text in texts for q in all_quantities(text) if measure(text, q) not in _NUMBERING}
+    remarks = []
+    for said in all_quantities(asked):
+        if said.kind in DATES or _is_loose(asked, said) or _value(asked, said) in stated:
+            continue
+        near = [(_likeness(asked, said, p.text, q), q, p) for p in passages for q in all_quantities(p.text)]
+        shared, quantity, passage = max(near, key=lambda one: one[0], default=(0, None, None))
+        if quantity and passage and shared >= SHARED:
+            told = with_measure(passage.text, quantity)
+            remarks.append(f"问题里说的“{with_measure(asked, said)}”与资料不符，引文写的是“{told}”")
+    return tuple(dict.fromkeys(remarks))
+
+
+def _value(text: str, quantity: Quantity) -> tuple[Fraction, str]:
+    """What a number is compared by: its value, a grade's with its measure word."""
+    behind = measure(text, quantity)
+    return quantity.value, behind if behind in _GRADES else ""
+
+
+def _likeness(asked: str, said: Quantity, text: str, other: Quantity) -> int:
+    """How many character pairs around two numbers of like measure words are the same; 0 for other measures."""
+    if said.kind != other.kind:
+        return 0
+    if said.kind == "plain" and not same_measure(measure(asked, said), measure(text, other)):
+        return 0
+    return len(_around(asked, said) & _around(text, other))
+
+
+def _around(text: str, quantity: Quantity) -> frozenset[str]:
+    start = quantity.end - len(quantity.text)
+    before, behind = text[max(0, start - REACH) : start], text[quantity.end : quantity.end + REACH]
+    return character_pairs(before) | character_pairs(behind)
+
+
+def _is_loose(text: str, quantity: Quantity) -> bool:
+    """Whether a number is not meant exactly: 三百多场, 近百家; or only names a thing, as in 一个市."""
+    about = _ABOUT.search(text, max(0, quantity.end - len(quantity.text) - 2), quantity.end)
+    return bool(about) or (quantity.value == 1 and measure(text, quantity) in MEASURES)

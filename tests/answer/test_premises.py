@@ -1,0 +1,48 @@
+"""Numbers that a question takes for granted."""
+
+from __future__ import annotations
+
+import pytest
+
+from rag.answer.citing import Passage
+from rag.answer.premises import wrong_premises
+from rag.schema import Evidence
+from tests.builders import article, whole
+
+
+def told(question: str, text: str, *evidence: str) -> tuple[str, ...]:
+    chunk = whole(article(text))
+    found = [Evidence(whole(article(other)), 1.0) for other in evidence]
+    return wrong_premises(question, [Passage(chunk, (0, len(text)), frozenset(), frozenset())], found)
+
+
+@pytest.mark.parametrize(
+    ("question", "text", "said", "stands"),
+    [
+        ("为什么要新建80所乡镇中医馆", "今年新建60所乡镇中医馆，覆盖所有旗县。", "80所", "60所"),
+        ("凭什么门诊报销比例降到40%", "门诊报销比例由50%提高到65%。", "40%", "50%"),
+        ("拿了3项省级科技进步一等奖的是谁", "获得省级科技进步奖二等奖3项。", "一等", "二等"),
+    ],
+)
+def test_a_number_that_the_text_states_otherwise_is_told(question: str, text: str, said: str, stands: str) -> None:
+    assert told(question, text) == (f"问题里说的“{said}”与资料不符，引文写的是“{stands}”",)
+
+
+@pytest.mark.parametrize(
+    ("question", "text"),
+    [
+        ("新建60所乡镇中医馆花了多少钱", "今年新建60所乡镇中医馆，投入300万元。"),
+        ("新建的五十多所乡镇中医馆在哪", "今年新建56所乡镇中医馆。"),
+        ("新建一所乡镇中医馆要多少钱", "今年新建60所乡镇中医馆。"),
+        ("2024年新建多少所乡镇中医馆", "2025年新建60所乡镇中医馆。"),
+        ("乡镇中医馆的80名医师从哪来", "今年新建60所乡镇中医馆。"),
+        ("80所卫生室何时联网", "今年新建60所乡镇中医馆。"),
+    ],
+)
+def test_what_the_text_bears_out_or_says_nothing_of_is_no_wrong_premise(question: str, text: str) -> None:
+    assert told(question, text) == ()
+
+
+def test_what_other_evidence_states_is_no_wrong_premise() -> None:
+    question, text = "为什么要新建80所乡镇中医馆", "今年新建60所乡镇中医馆。"
+    assert told(question, text, "明年新建80所乡镇中医馆。") == ()
