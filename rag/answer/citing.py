@@ -240,7 +240,9 @@ def number(aligned: Sequence[Aligned]) -> tuple[str, tuple[Sentence, ...], tuple
             numbers.append(citations[passage.key].number)
         sentences.append(Sentence(item.text, tuple(sorted(numbers)), item.support))
         lines.append(marked(item.text, sorted(numbers)))
-    return _joined(lines), tuple(sentences), tuple(citations.values())
+    broken = breaks([item.text for item in aligned])
+    text = "".join(f"\n{line}" if new else line for line, new in zip(lines, broken, strict=True))
+    return text, tuple(sentences), tuple(citations.values())
 
 
 def marked(text: str, numbers: Sequence[int]) -> str:
@@ -249,12 +251,16 @@ def marked(text: str, numbers: Sequence[int]) -> str:
     return bare + "".join(f"[{n}]" for n in numbers) + text[len(bare) :]
 
 
-def _joined(lines: Sequence[str]) -> str:
-    """Sentences run on; one that opens a list item stands on a line of its own."""
-    text = ""
-    for line in lines:
-        text += ("\n" if text and opens_item(line) else "") + line
-    return text
+def breaks(sentences: Sequence[str]) -> list[bool]:
+    """Return for each sentence whether it begins a line: an item of a list, a heading, what follows a heading."""
+    before = [*sentences[:1], *sentences[:-1]]
+    new = [opens_item(s) or not is_whole(s) or not is_whole(b) for s, b in zip(sentences, before, strict=True)]
+    return [False, *new[1:]]
+
+
+def is_whole(sentence: str) -> bool:
+    """Whether a text ends as a sentence does; a line that does not is a heading or says who speaks."""
+    return sentence.endswith(tuple("。！？!?；;：:，,”）)"))
 
 
 def opens_item(sentence: str) -> bool:

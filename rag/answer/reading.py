@@ -12,13 +12,14 @@ from dataclasses import dataclass
 from rag.answer.citing import Aligner, Passage
 from rag.answer.dates import asked_year, relative, years
 from rag.answer.kinds import Kind, kind_of
+from rag.answer.nearest import NearestStretch
 from rag.answer.outline import Stretch, stretch_of, stretch_with
 from rag.answer.question import asked_now
 from rag.answer.ranking import RankedSentence, SentenceRanker
-from rag.answer.selection import select
+from rag.answer.selection import select, with_others
 from rag.corpus.places import places
 from rag.corpus.sentences import Span
-from rag.schema import Chunk, Evidence
+from rag.schema import Article, Chunk, Evidence
 
 TOKENS_PER_CHARACTER = 0.6
 """Of the default LLM: 0.594 over a quarter of the seed articles, by its server's /tokenize."""
@@ -58,11 +59,14 @@ class Reading:
 class EvidenceReader:
     """Picks sentences from retrieved passages. `budget` is in prompt tokens."""
 
-    def __init__(self, ranker: SentenceRanker, aligner: Aligner, *, budget: int) -> None:
-        """Take what orders sentences and what splits passages into them."""
+    def __init__(
+        self, ranker: SentenceRanker, aligner: Aligner, nearest: NearestStretch | None = None, *, budget: int
+    ) -> None:
+        """Take what orders sentences, what splits passages into them, and what knows stretches by their meaning."""
         self.ranker = ranker
         """What orders sentences."""
         self._aligner = aligner
+        self._nearest = nearest
         self._budget = budget
 
     def read(
@@ -81,8 +85,19 @@ class EvidenceReader:
         chosen = within(passages, characters)
         coverage = max((row.held for row in ranked), default=0.0)
         selected = select(kind, question, ranked, self._aligner.passage)
-        text, quotes = as_text(chosen), (selected.quotes, selected.essential)
-        return Reading(kind, tuple(chosen), text, coverage, *quotes, tuple(ranked))
+        quotes = selected.quotes
+        if quotes and kind in {Kind.LIST, Kind.SUMMARY} and not selected.complete:
+            quotes = with_others(quotes, self._stretch(question, ranked[0].passage.chunk.article))
+        return Reading(kind, tuple(chosen), as_text(chosen), coverage, quotes, selected.essential, tuple(ranked))
+
+    def _stretch(self, question: str, article: Article) -> list[Passage]:
+        """The stretch of `article` that is nearest to what is asked: its items, or a section's sentences."""
+        chunks = [
+            Chunk(article, *span) for span in (self._nearest(asked_now(question), article) if self._nearest else ())
+        ]
+        if len(chunks) == 1:
+            return self._aligner.passages(chunks)
+        return [self._aligner.passage(chunk, (chunk.start, chunk.end)) for chunk in chunks]
 
     def _whole(self, kind: Kind, question: str, evidence: Sequence[Evidence], characters: int) -> list[Passage]:
         """What a list or a summary is made of: the stretch that it is about, whole or as its skeleton."""

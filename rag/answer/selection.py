@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from rag.answer.citing import Passage
+from rag.answer.citing import Passage, is_whole
 from rag.answer.enumerations import Enumeration, enumerations
 from rag.answer.kinds import Kind, asks_for_several, sides
 from rag.answer.outline import counts
@@ -58,6 +58,8 @@ class Selection:
 
     quotes: tuple[Passage, ...] = ()
     essential: tuple[Passage, ...] = ()
+    complete: bool = False
+    """Whether it is an enumeration of as many items as are asked for."""
 
 
 def select(kind: Kind, question: str, ranked: Sequence[RankedSentence], passage: MakePassage) -> Selection:
@@ -74,9 +76,14 @@ def select(kind: Kind, question: str, ranked: Sequence[RankedSentence], passage:
 
 def _joined(quotes: Sequence[Passage], more: Sequence[Passage]) -> Selection:
     """The quotes and, of `more`, what none of them holds; all of it is essential."""
-    new = [p for p in more if not any(_overlaps(p, quote) for quote in quotes)]
-    ordered = tuple(sorted({p.key: p for p in (*quotes, *new)}.values(), key=lambda p: p.key))
+    ordered = with_others(quotes, more)
     return Selection(ordered, ordered)
+
+
+def with_others(quotes: Sequence[Passage], more: Sequence[Passage]) -> tuple[Passage, ...]:
+    """Return the quotes and, of `more`, what none of them holds, in the order of the text."""
+    new = [p for p in more if not any(_overlaps(p, quote) for quote in quotes)]
+    return tuple(sorted({p.key: p for p in (*quotes, *new)}.values(), key=lambda p: p.key))
 
 
 def _skeleton(ranked: Sequence[RankedSentence]) -> list[tuple[Article, Span]]:
@@ -104,8 +111,9 @@ def _selected(kind: Kind, question: str, ranked: Sequence[RankedSentence], passa
         chunks = [row.passage.chunk for row in ranked if row.passage.chunk.article.id == whole.article.id]
         spans = [span for span in (whole.lead, *whole.items) if span[0] < span[1]]
         items = tuple(passage(_chunk_of(whole.article, span, chunks), span) for span in spans)
-        return _joined(items, [row.passage for row in together(ranked, BESIDE, CLOSE)])
-    ranked = [ranked[0], *(row for row in ranked[1:] if _is_whole(row.passage.text))]
+        told = _joined(items, [row.passage for row in together(ranked, BESIDE, CLOSE)])
+        return replace(told, complete=len(whole.items) in counts(question))
+    ranked = [ranked[0], *(row for row in ranked[1:] if is_whole(row.passage.text))]
     compared = _sides(question, ranked) if kind is Kind.COMPARE else []
     if len(compared) > 1:
         if asks_for_several(question):
@@ -166,11 +174,6 @@ def _section(passage: Passage) -> tuple[str, ...]:
     """The article and the section that a passage stands in."""
     article = passage.chunk.article
     return article.id, *article.section_path(passage.span[0])
-
-
-def _is_whole(sentence: str) -> bool:
-    """Whether a text ends as a sentence does; a line that does not is a title or says who speaks."""
-    return sentence.endswith(tuple("。！？!?；;：:”）)"))
 
 
 def _overlaps(one: Passage, other: Passage) -> bool:

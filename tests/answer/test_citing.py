@@ -62,6 +62,13 @@ def test_items_of_a_list_stand_on_lines_of_their_own() -> None:
     assert [line[:2] for line in text.split("\n")] == ["一是", "二是"]
 
 
+def test_a_heading_stands_on_a_line_of_its_own() -> None:
+    said = ["全省中药种植面积达485万亩。", "职工医保基金收入", "职工医保基金收入为2.37万亿元。"]
+    text, _, _ = number([aligned(sentence) for sentence in said])
+    assert text.split("\n")[1] == "职工医保基金收入[2]"
+    assert text.count("\n") == 2
+
+
 def test_a_sentence_of_two_facts_cites_both_sentences() -> None:
     found = aligned("厦门2000余家定点医药机构接入即时结算系统，海南医保事前提醒规则扩充到242419条。")
     assert len(found.passages) == 2

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from html import escape
 
-from rag.answer.citing import opens_item
+from rag.answer.citing import breaks
 from rag.answer.events import Event, EvidenceFound, Stage, Token
 from rag.export import clean, reference
 from rag.records import Record, evidence_record
@@ -201,8 +201,13 @@ def _remark(answer: Record) -> str:
 def _body(id_: str, answer: Record) -> str:
     if not answer["sentences"]:
         return f"<p>{text(answer['answer'])}</p>"
-    lines = [("<br>" if opens_item(s["text"]) else "") + _sentence(id_, s) for s in answer["sentences"]]
-    return "<p>" + "".join(lines).removeprefix("<br>") + "</p>"
+    said = answer["sentences"]
+    broken = breaks([s["text"] for s in said])
+    return (
+        "<p>"
+        + "".join(("<br>" if new else "") + _sentence(id_, s) for s, new in zip(said, broken, strict=True))
+        + "</p>"
+    )
 
 
 def _sentence(id_: str, sentence: Record) -> str:

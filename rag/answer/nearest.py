@@ -1,0 +1,71 @@
+"""Finds the stretch of an article that is nearest in meaning to a question for several things: 动了哪几刀, 怎么推.
+
+Such a question shares few words with the items that answer it; the embedding model sees what they are about.
+Stretches are enumerations and short sections; which article is meant is decided before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+
+from rag.answer.enumerations import enumerations
+from rag.corpus.sentences import Span
+from rag.ports import Embedder, Vector
+from rag.schema import Article
+
+LONGEST = 900
+"""Characters of a section that may be quoted whole."""
+SEEN = 400
+"""Characters of a stretch that are embedded."""
+KEPT = 64
+"""Articles of which the vectors are kept."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """What would be quoted, and the two texts by which it is compared: how it is introduced, and how it begins."""
+
+    spans: tuple[Span, ...]
+    introduced: str
+    begins: str
+
+
+class NearestStretch:
+    """Compares questions with the stretches of articles. Safe to use from several threads."""
+
+    def __init__(self, embedder: Embedder) -> None:
+        """Take the embedding model of the library."""
+        self._embedder = embedder
+        self._vectors = lru_cache(maxsize=KEPT)(self._embedded)
+
+    def __call__(self, question: str, article: Article) -> tuple[Span, ...]:
+        """Return the spans to quote of the nearest stretch; nothing where the article has none."""
+        stretches, introduced, begun = self._vectors(article)
+        if not stretches:
+            return ()
+        asked = self._embedder.embed([question])[0]
+        return stretches[int((introduced @ asked + begun @ asked).argmax())].spans
+
+    def _embedded(self, article: Article) -> tuple[Sequence[Stretch], Vector, Vector]:
+        found = _stretches(article)
+        vectors = self._embedder.embed([*(s.introduced for s in found), *(s.begins for s in found)])
+        return found, vectors[: len(found)], vectors[len(found) :]
+
+
+def _stretches(article: Article) -> list[Stretch]:
+    """The enumerations of an article, and its sections that are short enough."""
+    found = [
+        (tuple(s for s in (e.lead, *e.items) if s[0] < s[1]), e.lead, e.items[0][0]) for e in enumerations(article)
+    ]
+    short = [s for s in article.sections if s.end - s.start <= LONGEST]
+    found += [(((s.start, s.end),), (s.start, s.start + len(s.heading)), s.start) for s in short]
+    return [
+        Stretch(
+            spans,
+            " ".join((*article.section_path(at), article.text[slice(*lead)])).strip() or article.title,
+            "".join(article.text[slice(*span)] for span in spans)[:SEEN],
+        )
+        for spans, lead, at in found
+    ]
