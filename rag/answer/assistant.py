@@ -429,13 +429,13 @@ class Assistant:
             return self._refused(draft, clock, missing)
         quoted = all(one.quoted for one in told if one.standing)
         body, said, citations = _laid_out(told)
-        said_beside = "；".join(dict.fromkeys([*(remark for one in told for remark in one.remarks), missing]))
+        beside = [*(remark for one in told for remark in one.remarks), *([missing] if missing else [])]
         clock.mark("total_s")
         return replace(
             draft,
             text=body,
             verdict=Verdict.PARTIAL if missing else Verdict.ANSWERED,
-            reason=said_beside.rstrip("；") or None,
+            reason="；".join(dict.fromkeys(beside)) or None,
             sentences=said,
             citations=citations,
             mode=Mode.EXTRACTIVE if quoted else Mode.LLM,

@@ -260,7 +260,7 @@ def breaks(sentences: Sequence[str]) -> list[bool]:
 
 def is_whole(sentence: str) -> bool:
     """Whether a text ends as a sentence does; a line that does not is a heading or says who speaks."""
-    return sentence.endswith(tuple("。！？!?；;：:，,”）)"))
+    return sentence.endswith(tuple("。！？!?；;：:”）)"))
 
 
 def opens_item(sentence: str) -> bool:

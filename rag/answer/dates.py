@@ -14,10 +14,11 @@ When = tuple[int, int, int]
 _EXPLICIT = re.compile(r"(?<!\d)((?:19|20)\d{2})(?=\s*年|\s*[-—~～至到]\s*(?:19|20)\d{2})")
 _RANGE = re.compile(r"((?:19|20)\d{2})年?(?:\d{1,2}月)?(?:\d{1,2}日)?\s*[-—~～至到]\s*((?:19|20)\d{2})年")
 _SHIFT = {"今年": 0, "本年度": 0, "去年": -1, "上年度": -1, "前年": -2, "明年": 1}
-_RELATIVE = re.compile(rf"(?<![比较同与和跟])(?P<word>{'|'.join(_SHIFT)})")
+_WORD = rf"(?<![比较同与和跟])(?P<word>{'|'.join(_SHIFT)})"
 """A relative year that a text speaks of; what it is only compared with (比去年增长) is not it."""
+_RELATIVE = re.compile(_WORD)
 _DATE = re.compile(
-    rf"(?P<standing>截至|截止到?|到)?\s*(?:(?P<year>(?:19|20)\d{{2}})\s*年|(?P<word>{'|'.join(_SHIFT)}))"
+    rf"(?P<standing>截至|截止到?|到)?\s*(?:(?P<year>(?:19|20)\d{{2}})\s*年|{_WORD})"
     r"(?:\s*(?:\d{1,2}\s*[-—~～至到]\s*)?(?P<month>\d{1,2})\s*月(?:\s*(?P<day>\d{1,2})\s*[日号])?)?"
 )
 

@@ -24,7 +24,7 @@ KEPT = 64
 
 
 @dataclass(frozen=True, slots=True)
-class Stretch:
+class _Candidate:
     """What would be quoted, and the two texts by which it is compared: how it is introduced, and how it begins."""
 
     spans: tuple[Span, ...]
@@ -48,13 +48,13 @@ class NearestStretch:
         asked = self._embedder.embed([question])[0]
         return stretches[int((introduced @ asked + begun @ asked).argmax())].spans
 
-    def _embedded(self, article: Article) -> tuple[Sequence[Stretch], Vector, Vector]:
+    def _embedded(self, article: Article) -> tuple[Sequence[_Candidate], Vector, Vector]:
         found = _stretches(article)
         vectors = self._embedder.embed([*(s.introduced for s in found), *(s.begins for s in found)])
         return found, vectors[: len(found)], vectors[len(found) :]
 
 
-def _stretches(article: Article) -> list[Stretch]:
+def _stretches(article: Article) -> list[_Candidate]:
     """The enumerations of an article, and its sections that are short enough."""
     found = [
         (tuple(s for s in (e.lead, *e.items) if s[0] < s[1]), e.lead, e.items[0][0]) for e in enumerations(article)
@@ -62,7 +62,7 @@ def _stretches(article: Article) -> list[Stretch]:
     short = [s for s in article.sections if s.end - s.start <= LONGEST]
     found += [(((s.start, s.end),), (s.start, s.start + len(s.heading)), s.start) for s in short]
     return [
-        Stretch(
+        _Candidate(
             spans,
             " ".join((*article.section_path(at), article.text[slice(*lead)])).strip() or article.title,
             "".join(article.text[slice(*span)] for span in spans)[:SEEN],

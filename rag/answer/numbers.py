@@ -44,6 +44,11 @@ class Quantity:
     end: int = field(default=0, compare=False)
     """Offset behind the number in its text: there its measure word stands."""
 
+    @property
+    def start(self) -> int:
+        """Offset of the number in its text."""
+        return self.end - len(self.text)
+
 
 def quantities(text: str) -> tuple[Quantity, ...]:
     """Return the numbers that a text states and that can be checked, in order.

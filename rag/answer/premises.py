@@ -20,8 +20,6 @@ REACH = 16
 """Characters on either side of a number by which is told what it is of."""
 SHARED = 3
 """Character pairs of what stands around both numbers that are the same, from which they are of the same thing."""
-
-
 _NUMBERING = frozenset("是、")
 """What stands behind a numeral that only numbers an item: 五是."""
 _GRADES = frozenset("等级")
@@ -65,12 +63,11 @@ def _likeness(asked: str, said: Quantity, text: str, other: Quantity) -> int:
 
 
 def _around(text: str, quantity: Quantity) -> frozenset[str]:
-    start = quantity.end - len(quantity.text)
-    before, behind = text[max(0, start - REACH) : start], text[quantity.end : quantity.end + REACH]
+    before, behind = text[max(0, quantity.start - REACH) : quantity.start], text[quantity.end : quantity.end + REACH]
     return character_pairs(before) | character_pairs(behind)
 
 
 def _is_loose(text: str, quantity: Quantity) -> bool:
     """Whether a number is not meant exactly: 三百多场, 近百家; or only names a thing, as in 一个市."""
-    about = _ABOUT.search(text, max(0, quantity.end - len(quantity.text) - 2), quantity.end)
+    about = _ABOUT.search(text, max(0, quantity.start - 2), quantity.end)
     return bool(about) or (quantity.value == 1 and measure(text, quantity) in MEASURES)

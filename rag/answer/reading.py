@@ -92,9 +92,8 @@ class EvidenceReader:
 
     def _stretch(self, question: str, article: Article) -> list[Passage]:
         """The stretch of `article` that is nearest to what is asked: its items, or a section's sentences."""
-        chunks = [
-            Chunk(article, *span) for span in (self._nearest(asked_now(question), article) if self._nearest else ())
-        ]
+        spans = self._nearest(asked_now(question), article) if self._nearest else ()
+        chunks = [Chunk(article, *span) for span in spans]
         if len(chunks) == 1:
             return self._aligner.passages(chunks)
         return [self._aligner.passage(chunk, (chunk.start, chunk.end)) for chunk in chunks]

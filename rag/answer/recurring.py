@@ -95,6 +95,6 @@ def _is_the_same(one: Figure, other: Figure) -> bool:
 
 def _clause(text: str, quantity: Quantity) -> frozenset[str]:
     """The character pairs of the clause that a number stands in, without its numbers."""
-    start = max((m.end() for m in _CLAUSE.finditer(text, 0, quantity.end - len(quantity.text))), default=0)
+    start = max((m.end() for m in _CLAUSE.finditer(text, 0, quantity.start)), default=0)
     behind = _CLAUSE.search(text, quantity.end)
     return character_pairs(_NUMBER.sub(" ", text[start : behind.start() if behind else len(text)]))

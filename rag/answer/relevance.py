@@ -97,11 +97,11 @@ class Relevance:
         """What a counting question asks for that the answer's numbers do not tell."""
         if not any(all_quantities(item.text) for item in aligned):
             return [f"“{count.group()}”"]
-        fitting = self._fitting(count, aligned)
-        if not fitting:
+        stating = self._fitting(count, aligned)
+        if not stating:
             return [f"“{count.group()}”"]
         thing = self._counted(question, count)
-        if not thing or self._speaks_of(thing, fitting) or self._says_the_same(question, fitting):
+        if not thing or self._speaks_of(thing, stating) or self._says_the_same(question, stating):
             return []
         return thing[-1:]
 

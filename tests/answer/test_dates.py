@@ -51,6 +51,7 @@ def test_the_year_that_is_asked_for(question: str, newest: dt.date | None, year:
         ("2025年1-5月，诊疗量为40亿人次。", None, (2025, 5, 0)),
         ("全市有养老机构312家。", ISSUED, (2025, 2, 11)),
         ("去年有312家。", None, None),
+        ("全市有312家，比去年增长一成。", ISSUED, (2025, 2, 11)),
     ],
 )
 def test_the_date_of_a_figure(text: str, issued: dt.date | None, when: When | None) -> None:

@@ -203,11 +203,8 @@ def _body(id_: str, answer: Record) -> str:
         return f"<p>{text(answer['answer'])}</p>"
     said = answer["sentences"]
     broken = breaks([s["text"] for s in said])
-    return (
-        "<p>"
-        + "".join(("<br>" if new else "") + _sentence(id_, s) for s, new in zip(said, broken, strict=True))
-        + "</p>"
-    )
+    lines = [("<br>" if new else "") + _sentence(id_, s) for s, new in zip(said, broken, strict=True)]
+    return f"<p>{''.join(lines)}</p>"
 
 
 def _sentence(id_: str, sentence: Record) -> str:
