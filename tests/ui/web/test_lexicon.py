@@ -81,6 +81,10 @@ def test_a_saved_lexicon_is_used_once_the_index_is_cut_anew(editor: LexiconEdito
     assert "双通道药店" in app.words.tokens("双通道定点药店有多少？")
 
 
+EDITED = "document.activeElement.matches('#lexicon :is(input, textarea)')"
+"""In the page: whether a cell of the table takes what is typed."""
+
+
 @pytest.mark.browser
 class TestInTheBrowser:
     """An editor at the table."""
@@ -99,8 +103,10 @@ class TestInTheBrowser:
         page.locator("#lexicon [data-row='0'][data-col='1']").last.get_by_text("长期护理保险").wait_for()
         cell = page.locator("#lexicon [data-row='1'][data-col='0']").last
         cell.dblclick()
+        page.wait_for_function(EDITED)  # a cell that is still opening loses what is typed
         page.keyboard.type("即时结算系统")
         page.keyboard.press("Enter")
+        cell.get_by_text("即时结算系统", exact=True).wait_for()
         page.fill("#lexicon-questions textarea", f"厦门接入即时结算系统了吗？{NASTY}")
         page.click("#lexicon-look")
         page.wait_for_selector("#lexicon-said >> text=1 个的切词会变")
