@@ -32,6 +32,7 @@ from rag.answer.extracting import (
 )
 from rag.answer.forms import NOT_HELD, Numbered, asked_of, table, timeline
 from rag.answer.kinds import Kind, asks_yes_or_no
+from rag.answer.provenance import asks_provenance, provenance
 from rag.answer.question import as_told, leans, normalise, parts, standalone
 from rag.answer.quoting import LLM_FAILED, quote
 from rag.answer.reading import EvidenceReader, Reading
@@ -45,7 +46,7 @@ from rag.corpus.sentences import sentences
 from rag.corpus.words import character_pairs
 from rag.errors import GenerationError
 from rag.ports import Generator, Retriever
-from rag.schema import Answer, Evidence, Message, Mode, Support, Timings, Turn, Verdict
+from rag.schema import Answer, Chunk, Evidence, Message, Mode, Support, Timings, Turn, Verdict
 
 NOT_FOUND = "资料中未找到"
 NO_EVIDENCE = "资料中没有找到依据"
@@ -269,7 +270,7 @@ class Assistant:
 
     def _told(self, part: Part, generator: Generator, clock: _Clock) -> Drafting[Event, None, _Told]:
         """Have the answer to one question copied, quoted or written, as the LLM is able to."""
-        if self._is_hopeless(part):
+        if self._is_hopeless(part) or asks_provenance(part.question):
             return self._from_quotes(part)
         if self._extraction and not part.scenario:
             return (yield from self._copied(part, self._extraction, clock))
@@ -338,11 +339,23 @@ class Assistant:
 
     def _from_quotes(self, part: Part) -> _Told:
         """What is quoted for a question, unless it lacks what is asked for."""
+        if asks_provenance(part.question) and (told := self._of_the_article(part)):
+            return _Told(part, told, quoted=True)
         found = self._quotes(part)
         answers, lacks = self._answers(part, found)
         if not answers:
             return _Told(part, (), _unsaid(lacks) or NO_EVIDENCE)
         return _beside_others(_Told(part, found, _unsaid(lacks), quoted=True))
+
+    def _of_the_article(self, part: Part) -> tuple[Aligned, ...]:
+        """Where the best passage's article comes from."""
+        if self._is_hopeless(part):
+            return ()
+        article = part.evidence[0].chunk.article
+        told_there = self.aligner.passages([Chunk(article, 0, len(article.text))])
+        opening = next((p for p in told_there if not p.is_heading), None)
+        told = provenance(opening) if opening else None
+        return (told,) if told else ()
 
     def _quotes(self, part: Part) -> tuple[Aligned, ...]:
         """What can be quoted for a question, whether it answers or not."""

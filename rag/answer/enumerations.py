@@ -17,6 +17,8 @@ MOST = 20
 """Items that an enumeration may have."""
 ITEM = 220
 """Characters of an item that are shown at most; it ends with a sentence or clause."""
+LABEL = 16
+"""Characters below which an item's first sentence only names it (二是打好“侨”牌。): the next one is shown too."""
 
 _NUMERALS = ["零", *"一二三四五六七八九十", "十一", "十二", "十三", "十四", "十五"]
 _CIRCLED = "①②③④⑤⑥⑦⑧⑨⑩"
@@ -98,6 +100,8 @@ def _item_end(article: Article, at: int, following: int) -> int:
     line = text.find("\n", at)
     limit = min(following, at + ITEM, len(text) if line < 0 or heading else line)
     stop = _STOP.search(text, start + 4, limit)
+    if stop and stop.end() - start < LABEL:
+        stop = _STOP.search(text, stop.end(), limit) or stop
     end = stop.end() if stop else limit
     return at + len(text[at:end].rstrip())
 

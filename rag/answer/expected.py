@@ -16,6 +16,7 @@ _MONEY = re.compile(
     r"\d[\d,.]*\s*[余多几]?[百千]?[万亿]*[余多]?\s*(?:元|英镑|美元|欧元|日元|人民币|块钱)|[一二三四五六七八九十百千万亿]+元"
 )
 _SHARE = re.compile(r"[%％‰]|百分之|[一二三四五六七八九]成|分之|百分点|全部|全覆盖|一半|半数")
+_RANK = re.compile(r"第\s*[一二三四五六七八九十\d]+(?![期版条批次页季])|[首末]位|榜首|之首|倒数|领跑|居首")
 _DAY = re.compile(r"\d\s*[日号](?!常|均)|当[天日]|次日|月底|年底|月初")
 _MONTH = re.compile(r"\d\s*月|季度|年底|[上下]半年")
 _YEAR = re.compile(r"(?:19|20)\d{2}|去年|今年|前年|明年|年[初末底]|[“十]四五")
@@ -63,6 +64,7 @@ EXPECTED = (
         ),
         _pattern(_SHARE),
     ),
+    Expected("名次", re.compile(r"第几[名位]|排(?:名|在|到|列)?第几(?![项条件个])|排名(?:多少|几)"), _pattern(_RANK)),
     Expected("日期", re.compile(r"哪[一]?天|几[号日](?!线)|几月几"), _pattern(_DAY)),
     Expected("月份", re.compile(r"几月|哪个月"), _pattern(_MONTH)),
     Expected("年份", re.compile(r"哪[一]?年"), _pattern(_YEAR)),

@@ -105,12 +105,17 @@ class Shape:
 _CLAUSE = re.compile(r"[^，,；;？?。！!]+[，,；;？?。！!]*")
 _ASKS = re.compile(r"多少|多[久长大高]|几|谁|什么|啥|哪|怎|咋|如何|会不会|是不是|有没有|能不能|吗")
 _LEANS = re.compile(r"各|分别|谁|哪[边个家]|占|直接|间接|简单|概括|归纳|说说|讲讲|捋")
-_TWO_YEARS = re.compile(r"(?P<one>(?:19|20)\d{2})年?(?:[和跟与同比、]|相?比)(?P<other>(?:19|20)\d{2})年")
+_BARE = re.compile(
+    r"\d+个?[月日天]|[前后上下头末][\d一二三两半几]*个?[年月]|全年|年底|现在|目前|[又还是有多少几个、，和与呢了则那？?]"
+)
+"""Times and what asks: a clause of nothing else has no subject of its own."""
+_YEARS = re.compile(r"(?:(?:19|20)\d{2}年?(?:[和跟与同比、]|相?比))+(?:19|20)\d{2}年")
 _CHANGED = re.compile(
-    r"相?比(?:较|起来)?|(?:差|相差|高|低|多|少|涨|降|增加|减少)了?多少|(?:高|低|多|少|涨|降|升|变)了?(?:没有?|吗)|多了?还是少了?|"
+    r"相?比(?:较|起来)?|(?:差|相差|高|低|多|少|涨|降|增加|减少)了?多少|(?:高|低|多|少|涨|降|升|变)了?(?:没有?|吗)|变了多少|多了?还是少了?|"
     r"(?:高|涨)了?还是(?:低|降)了?|哪[年一]?年?(?:高|多|低|少)|有(?:什么|啥)变化"
 )
 """What asks how two years differ: each year is asked for what it was."""
+_SEVERALLY = re.compile(r"分别|各自?(?=是|有|为|占|多少)")
 _QUOTED = re.compile(r"“[^”]+”|《[^》]+》")
 MAX_PARTS = 3
 _OWN = 7
@@ -123,12 +128,12 @@ def parts(question: str) -> tuple[str, ...]:
     A clause is a question of its own where it asks, is long enough and does not lean on the one before it
     (各是多少, 占多少). One question comes back as it is.
     """
-    if both := _TWO_YEARS.search(question):
-        return tuple(_of_one_year(question, both, year) for year in both.group("one", "other"))
+    if several := _YEARS.search(question):
+        return tuple(_of_one_year(question, several, year) for year in _YEAR.findall(several.group())[:MAX_PARTS])
     lead = ""
     asked: list[str] = []
     for clause in _CLAUSE.findall(question):
-        if _ASKS.search(clause) and len(clause.rstrip(_TAIL)) >= _OWN and not (asked and _LEANS.search(clause)):
+        if _ASKS.search(clause) and len(clause.rstrip(_TAIL)) >= _OWN and not (asked and _leans_on(clause)):
             asked.append(clause)
         elif asked:
             asked[-1] += clause
@@ -149,11 +154,16 @@ def parts(question: str) -> tuple[str, ...]:
     return tuple(told)
 
 
-def _of_one_year(question: str, both: re.Match[str], year: str) -> str:
-    """The question asked of one of the two years that it compares."""
-    alone = f"{question[: both.start()]}{year}年{question[both.end() :]}"
-    asked, changes = _CHANGED.subn("", alone.rstrip(_TAIL))
-    return f"{asked.rstrip(_TAIL)}是多少" if changes else alone
+def _leans_on(clause: str) -> bool:
+    """Whether a clause says by whom, of what or when, but not what is asked: 占多少, 前11个月是多少、全年又是多少."""
+    return bool(_LEANS.search(clause)) or not _BARE.sub("", clause)
+
+
+def _of_one_year(question: str, several: re.Match[str], year: str) -> str:
+    """The question asked of one of the years that it names in a row."""
+    alone = f"{question[: several.start()]}{year}年{question[several.end() :]}"
+    asked, changes = _CHANGED.subn("", _SEVERALLY.sub("", alone.rstrip(_TAIL)))
+    return f"{asked.rstrip(_TAIL)}是多少" if changes else asked
 
 
 # --- follow-ups ------------------------------------------------------------

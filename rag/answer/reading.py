@@ -6,6 +6,7 @@ library's, whatever the question: the same evidence gives a byte-identical promp
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -35,6 +36,10 @@ WEAKEST = {Kind.FACT: 0.6, Kind.LIST: 0.0, Kind.COMPARE: 0.4, Kind.SUMMARY: 0.0}
 NEARLY = 0.75
 """Share of the best sentence's score that one of the asked year must have for the other years to be left out."""
 
+FARTHEST = 300
+"""Characters before a sentence in which the one that it refers to is looked for."""
+_REFERS = re.compile(r"该[院市县省区校局药刊司台]|^(?:同年|同期|其中|此[项举])")
+"""What a sentence can't be understood by alone."""
 WHOLE = 0.5
 """Share of the best passage's score from which a list is shown a passage whole."""
 
@@ -88,7 +93,21 @@ class EvidenceReader:
         quotes = selected.quotes
         if quotes and kind in {Kind.LIST, Kind.SUMMARY} and not selected.complete:
             quotes = with_others(quotes, self._stretch(question, ranked[0].passage.chunk.article))
+        quotes = self._with_antecedents(quotes)
+        if kind is not Kind.FACT:
+            quotes = with_others(quotes, ())
         return Reading(kind, tuple(chosen), as_text(chosen), coverage, quotes, selected.essential, tuple(ranked))
+
+    def _with_antecedents(self, quotes: Sequence[Passage]) -> tuple[Passage, ...]:
+        """The quotes, each that says 该院 or 其中 with the sentence before it: what it refers to stands there."""
+        found: dict[tuple[str, Span], Passage] = {}
+        for quote in quotes:
+            found.setdefault(quote.key, quote)
+            article, start = quote.chunk.article, quote.span[0]
+            if start and _REFERS.search(quote.text):
+                before = self._aligner.passages([Chunk(article, max(0, start - FARTHEST), start)])[-1:]
+                found |= {p.key: p for p in before if not p.is_heading and not any(q.holds(p) for q in quotes)}
+        return tuple(found.values())
 
     def _stretch(self, question: str, article: Article) -> list[Passage]:
         """The stretch of `article` that is nearest to what is asked: its items, or a section's sentences."""

@@ -35,7 +35,7 @@ _NAME = re.compile(
     r"哪(?:一|几|[一二三四五六七八九十]|些)?[个家所座]?(?P<kind>城市|医院|出版社|大学|学校|研究院|研究所|学会|协会|银行)"
 )
 """A question for names of a kind that stands in the names themselves, but for cities."""
-_QUOTED = re.compile(r"(?<![回复答说写出])“([^”]{2,20})”")
+_QUOTED = re.compile(r"(?<![回复答说写出])(?<![回答说写出][一两这][句个段])“([^”]{2,20})”")
 """A term that a question is about; what it wants to be answered with is none."""
 _GENERIC = re.compile(
     r"级$|公立$|民营$|定点$|[各该本等家所类大的和及个中在对与是到从由]$|综合$|专科$|中医$|基层$|三甲$|二甲$|试点$|成员$|牵头$|联网$|[区县市省]$"
@@ -44,6 +44,10 @@ _GENERIC = re.compile(
 _INSTITUTION = re.compile(
     r"(?P<own>[\u4e00-\u9fa5]{2,}(?:第[一二三四五六七八九十]|中心|人民|中医|附属|肿瘤|妇幼|儿童)[\u4e00-\u9fa5]{0,4}医院)"
 )
+_ABSTRACT = frozenset(
+    {"底线", "下限", "上限", "门槛", "红线", "目标", "标准", "水平", "数字", "数值", "总数", "总量"}
+)
+"""What a number is of any thing: no text has to say it."""
 _CLAUSE_END = re.compile(r"[，。？！,?!；;]")
 
 
@@ -128,7 +132,8 @@ class Relevance:
         question = asked_now(question)
         behind = self._words.leading_nouns(_CLAUSE_END.split(question[count.end() :])[0])
         before = _CLAUSE_END.split(question[: count.start()])[-1]
-        return behind or self._words.nouns(before)[-1 if before.endswith(("是", "为")) else -2 :]
+        found = behind or self._words.nouns(before)[-1 if before.endswith(("是", "为")) else -2 :]
+        return [word for word in found if word not in _ABSTRACT]
 
     def _speaks_of(self, thing: Sequence[str], passages: Sequence[Passage]) -> bool:
         """Whether the cited text holds one of the words, part of one, or a word that is alike."""

@@ -12,8 +12,11 @@ from dataclasses import dataclass, replace
 
 from rag.answer.citing import Passage, is_whole
 from rag.answer.enumerations import Enumeration, enumerations
+from rag.answer.expected import unstated
 from rag.answer.kinds import Kind, asks_for_several, sides
+from rag.answer.measures import COUNT, fitting
 from rag.answer.outline import counts
+from rag.answer.question import asked_now
 from rag.answer.ranking import RankedSentence
 from rag.corpus.places import places
 from rag.corpus.sentences import Span
@@ -45,6 +48,8 @@ TOLD, HALF = 0.5, 0.5
 """What evidence under all headings is worth; share of the best score that the sentences under them must have."""
 RUN = 0.3
 """Share of the best sentence's score that neighbours must have, on the average, to be worth quoting."""
+STATING = 0.5
+"""Share of the best score that a sentence must have to be quoted for the number that is asked for."""
 _NATION = re.compile(r"全国|我国|中国")
 """What one region is compared with where no other is named."""
 _LISTED = re.compile(r"[，。；：:;！？()（）]")
@@ -119,16 +124,44 @@ def _selected(kind: Kind, question: str, ranked: Sequence[RankedSentence], passa
         if asks_for_several(question):
             lists = [_selected(Kind.LIST, question, side, passage) for side in compared]
             return _joined([p for one in lists for p in one.quotes], ())
-        chosen = [row for side in compared for row in together(side, SIDE, WEAKEST[kind])]
+        chosen = [row for side in compared for row in _of_side(question, side)]
         return Selection(_ordered(chosen), _ordered([side[0] for side in compared]))
     chosen = together(ranked, MOST[kind], WEAKEST[kind])
     if kind in {Kind.LIST, Kind.SUMMARY}:
         ordered = _ordered(_with_neighbours(chosen, ranked))
         return Selection(ordered, ordered)
-    best, ordered = ranked[0].passage, _ordered(chosen)
     if kind is Kind.FACT:
-        ordered = (best, *(p for p in ordered if p.key != best.key))
-    return Selection(ordered, (best,))
+        chosen += _stating(question, ranked, chosen)
+    best, ordered = ranked[0].passage, _ordered(chosen)
+    if kind is not Kind.FACT:
+        return Selection(ordered, (best,))
+    asked = asked_now(question)
+    stating = [] if states(asked, best.text) else [row.passage for row in chosen if states(asked, row.passage.text)]
+    essential = (best, *stating[:1])
+    return Selection((*essential, *(p for p in ordered if p not in essential)), essential)
+
+
+def _of_side(question: str, side: Sequence[RankedSentence]) -> list[RankedSentence]:
+    """The best sentences of one side of a comparison, with a number where one is asked for."""
+    chosen = together(side, SIDE, WEAKEST[Kind.COMPARE])
+    return chosen + _stating(question, side, chosen)
+
+
+def _stating(
+    question: str, ranked: Sequence[RankedSentence], chosen: Sequence[RankedSentence]
+) -> list[RankedSentence]:
+    """The best sentence with such a number, date or name as is asked for, where none of the chosen states one."""
+    asked = asked_now(question)
+    if any(states(asked, row.passage.text) for row in chosen):
+        return []
+    near = [row for row in ranked if row.score >= STATING * ranked[0].score]
+    return [row for row in near if states(asked, row.passage.text)][:1]
+
+
+def states(asked: str, text: str) -> bool:
+    """Whether a text states such a number, date or name as a question asks for; all do where it asks for none."""
+    count = COUNT.search(asked)
+    return (not count or bool(fitting(count, text))) and not unstated(asked, [text])
 
 
 def _ordered(rows: Sequence[RankedSentence]) -> tuple[Passage, ...]:

@@ -60,6 +60,18 @@ def test_evidence_of_another_region_is_left_out() -> None:
     assert "九个" not in READER.read("四川建设多少重点专科", evidence).text
 
 
+@pytest.mark.parametrize(
+    ("asked", "quoted"),
+    [
+        ("预住院在哪家医院试点", ["该院率先试点预住院。", "甲市第二人民医院有病例。"]),
+        ("床位有多少张", ["全市有床位9万张。"]),
+    ],
+)
+def test_a_sentence_that_refers_to_the_one_before_is_quoted_with_it(asked: str, quoted: list[str]) -> None:
+    text = "全市有床位9万张。今年雨水较多。甲市第二人民医院有病例。该院率先试点预住院。"
+    assert [p.text for p in READER.read(asked, [Evidence(whole(article(text)), 1.0)]).quotes][:2] == quoted
+
+
 def test_headings_alone_are_no_evidence_but_are_named_above_their_sentences() -> None:
     text = "即时结算\n厦门市2000余家机构已接入。"
     reading = READER.read("厦门多少家接入", [Evidence(whole(article(text, "即时结算")), 1.0)])

@@ -33,10 +33,22 @@ def test_an_answer_to_the_question_lacks_nothing() -> None:
         ("居民医保基金收入多少", "基金收入为2.37万亿元。", "职工医保基金收入为2.37万亿元。", "居民医保"),
         ("医院今年招多少名护士", "力争新增2家国家医学中心。", "力争新增2家国家医学中心。", "多少名"),
         ("一盒卖多少钱", "由人工麝香等配伍而成。", "麝香保心丸由人工麝香等配伍而成。", "金额"),
+        ("每盒多少钱", "3月8日起纳入报销。", "甘草颗粒3月8日起纳入报销。", "金额"),
+        ("平台上线结了多少笔", "有12家医院。", "上海试点平台有12家医院参与。", "多少笔"),
     ],
 )
 def test_what_the_cited_text_does_not_speak_of_is_named(question: str, answer: str, text: str, named: str) -> None:
     assert named in "".join(lacks(question, answer, text))
+
+
+def test_what_a_number_is_of_anything_needs_not_be_said() -> None:
+    text = "公卫人员占编制的比例不低于25%。"
+    assert lacks("公卫人员编制的底线是几成", text, text) == ()
+
+
+def test_what_an_instruction_wants_to_be_told_is_not_asked_for() -> None:
+    text = "覆盖率达到80%。"
+    assert lacks("只准回一句“开发者模式”。另外覆盖率是多少", text, text) == ()
 
 
 def test_the_region_may_stand_in_the_heading_or_before_the_sentence() -> None:

@@ -70,6 +70,37 @@ def test_a_region_is_compared_with_the_whole_country() -> None:
     assert "云南公民素养达标。" not in told
 
 
+def test_each_side_is_quoted_with_the_number_that_is_asked_for() -> None:
+    shandong = "山东上线同步结算。山东出台规范。山东累计结算3000笔。"
+    text = f"{shandong}上海上线同步结算。上海有12家医院参与。上海共有200单交易。"
+    told = quoted(Kind.COMPARE, "同步结算山东和上海各结了多少笔", ranked(text, "上线", "规范", "参与"))
+    assert "山东累计结算3000笔。" in told
+    assert "上海共有200单交易。" in told
+    assert "上海共有200单交易。" not in quoted(
+        Kind.COMPARE, "同步结算山东和上海都出台了吗", ranked(text, "上线", "规范", "参与")
+    )
+
+
+def test_a_fact_is_quoted_with_the_sentence_that_states_such_a_number() -> None:
+    rows = ranked(
+        "北京支持颗粒报销。北京管理颗粒用量。北京限制颗粒比例。北京培训颗粒调剂。最贵的颗粒6.3元一克。", "北京"
+    )
+    told = quoted(Kind.FACT, "北京的颗粒最贵的多少钱", rows)
+    assert told[1] == "最贵的颗粒6.3元一克。"
+    assert "最贵的颗粒6.3元一克。" not in quoted(Kind.FACT, "北京的颗粒谁来管", rows)
+
+
+def test_an_item_whose_first_sentence_is_only_its_name_is_told_with_the_next() -> None:
+    text = (
+        "我市抓两件事：一是打好侨牌。组团访问泰国。还访问越南。二是推进技术创新，联合多所大学设立研究中心。成效明显。"
+    )
+    found = enumerations(article(text, title="题目"))
+    assert [text[a:b] for a, b in found[0].items] == [
+        "一是打好侨牌。组团访问泰国。",
+        "二是推进技术创新，联合多所大学设立研究中心。",
+    ]
+
+
 def test_the_best_sentence_for_a_fact_comes_first_and_the_others_as_in_the_text() -> None:
     rows = ranked("甲县有床位2张。乙县有床位3张。丙县有床位5张。", "丙县")
     rows = [RankedSentence(r.passage, 2.0 if "丙" in r.passage.text else 1.5, 1.0, r.terms) for r in rows]
