@@ -324,7 +324,7 @@ class App:
         from rag.answer.assistant import Assistant, Thresholds
         from rag.answer.citing import Aligner
         from rag.answer.kinds import Kind as AnswerKind
-        from rag.answer.nearest import NearestStretch
+        from rag.answer.nearest import Nearest
         from rag.answer.ranking import SentenceRanker
         from rag.answer.reading import EvidenceReader
         from rag.answer.relevance import Relevance
@@ -344,7 +344,7 @@ class App:
         ranker = SentenceRanker(self.words, self.index.idf, aligner, s.sentence_ranker)
         return Assistant(
             self._retriever_within(within),
-            EvidenceReader(ranker, aligner, NearestStretch(self.embedder), budget=s.evidence_tokens),
+            EvidenceReader(ranker, aligner, Nearest(self.embedder), budget=s.evidence_tokens),
             aligner,
             Relevance(self.words, self.embedder),
             generator,

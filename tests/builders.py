@@ -9,6 +9,7 @@ from rag.answer.assistant import Assistant, Thresholds
 from rag.answer.citing import Aligner
 from rag.answer.extracting import Extraction
 from rag.answer.kinds import Kind
+from rag.answer.nearest import Nearest
 from rag.answer.ranking import FeatureReranker, SentenceRanker
 from rag.answer.reading import EvidenceReader
 from rag.answer.relevance import Relevance
@@ -82,7 +83,7 @@ def assistant(
     ranker = SentenceRanker(words, index.idf, aligner, settings.sentence_ranker)
     return Assistant(
         HybridRetriever(index, HashingEmbedder(), words, reranker=FeatureReranker(words, index.idf, settings.ranker)),
-        EvidenceReader(ranker, aligner, budget=600),
+        EvidenceReader(ranker, aligner, Nearest(HashingEmbedder()), budget=600),
         aligner,
         Relevance(words, HashingEmbedder()),
         generator,

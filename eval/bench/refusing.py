@@ -1,8 +1,8 @@
 """Tells how well the LLM's 无 parts questions with an answer from those without: `python -m eval.bench.refusing`.
 
-Every development question is taken as far as its question to the LLM, which is asked for the log-odds of an answer
-against 无 and answers 无 always; nothing is written. Minutes for each hundred questions. Nothing is asserted;
-questions of a test split are never asked.
+Every development question is taken as far as its questions to the LLM, which is asked for the log-odds of an answer
+against 无 and says no more than whether it is 无; nothing is written. Minutes for each hundred questions. Nothing is
+asserted; questions of a test split are never asked.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from rich.table import Table
 from eval.bench.quoting import DATASETS, NAMES
 from eval.cases import Case
 from eval.fitting import development_cases
-from rag.answer.extracting import DOUBTED, LISTED, NULL, SEVERAL
+from rag.answer.extracting import AGAIN, DOUBTED, LISTED, NULL, SEVERAL
 from rag.errors import UsageError
 from rag.ports import Extractor
 from rag.schema import Message
@@ -31,18 +31,20 @@ from rag.wiring import App
 
 SURELY = 100.0
 """What log-odds are moved by to have 无 said, or not said, whatever the evidence."""
+OTHER = "有"
+"""What is said where it is not 无."""
 STEPS = (-2.0, -1.0, 0.0, 1.0, 2.0)
 """Thresholds that are shown, beside the one that is in use."""
 
 
 @dataclass
 class Probe:
-    """An LLM that says 无 to everything, and keeps how far the real one is from saying so."""
+    """An LLM that says only whether it is 无, and keeps how far the real one is from saying so."""
 
     extractor: Extractor
     model: str = "probe"
-    asked: list[tuple[float, float]] = field(default_factory=list)
-    """For every question: the log-odds of an answer against 无, and the threshold that was set."""
+    asked: dict[float, float] = field(default_factory=dict)
+    """By the threshold that was set, the log-odds of an answer against 无: of several questions the likeliest."""
 
     def prepare(self) -> None:
         """Warm nothing up: the first question waits."""
@@ -54,10 +56,11 @@ class Probe:
     def extract(
         self, messages: Sequence[Message], moved: Mapping[str, float], *, max_tokens: int
     ) -> Iterator[tuple[str, float]]:
-        """Say 无, and keep what the real one says to the same."""
+        """Say 无 where the real one does, and keep how far it is from it."""
         null, other = (self._first(messages, by, max_tokens) for by in (SURELY, -SURELY))
-        self.asked.append((math.log(other) - math.log(null), moved[NULL]))
-        yield NULL, null
+        odds_, threshold = math.log(other) - math.log(null), moved[NULL]
+        self.asked[threshold] = max(odds_, self.asked.get(threshold, -math.inf))
+        yield (NULL, null) if odds_ < threshold else (OTHER, other)
 
     def _first(self, messages: Sequence[Message], by: float, max_tokens: int) -> float:
         """The probability of the first piece, which is 无 or what is likeliest beside it."""
@@ -80,8 +83,7 @@ def odds(app: App, cases: Sequence[Case], console: Console) -> dict[float, dict[
     for case in track(cases, "问大模型 …", console=console):
         probe.asked.clear()
         assistant.answer(case.question, case.history)
-        if probe.asked:
-            by, threshold = max(probe.asked)
+        for threshold, by in probe.asked.items():
             found.setdefault(threshold, {True: [], False: []})[case.answerable].append(by)
     return found
 
@@ -102,7 +104,8 @@ def main() -> None:
     console = Console(width=110)
     app = App(load_settings())
     own = app.settings.null_bias
-    names = {own: "一件事", own + DOUBTED: "一件事，规则有疑", own + LISTED: "列举、概括", own + SEVERAL: "其余"}
+    names = {own: "一件事", own + DOUBTED: "一件事，规则有疑", own + AGAIN: "说“无”的再找一次"}
+    names |= {own + LISTED: "列举、概括", own + SEVERAL: "其余"}
     found = odds(app, cases, console)
     table = Table(title=f"大模型的“无”（{len(cases)} 题；有答案的几题、没有的几题低于界线而被拒）")
     shown = [f"{step:+g}" for step in STEPS]

@@ -18,9 +18,11 @@ import prompts
 from rag.answer.citing import Aligned, Aligner, distinct, distinct_aligned, joined_leads, letters, number, plain
 from rag.answer.events import Event, EvidenceFound, Finished, Stage, Token
 from rag.answer.extracting import (
+    AGAIN,
     CHARACTERS,
     CHECKED,
     DOUBTED,
+    FARTHER,
     LISTED,
     MANY,
     SEVERAL,
@@ -34,7 +36,7 @@ from rag.answer.forms import NOT_HELD, Numbered, asked_of, table, timeline
 from rag.answer.kinds import Kind, asks_yes_or_no
 from rag.answer.provenance import asks_provenance, provenance
 from rag.answer.question import as_told, leans, normalise, parts, standalone
-from rag.answer.quoting import LLM_FAILED, quote
+from rag.answer.quoting import LLM_FAILED, quote, quoted_whole
 from rag.answer.reading import EvidenceReader, Reading
 from rag.answer.recurring import Figure, recurring
 from rag.answer.relevance import Relevance, asks_one_fact, one_side_is_told
@@ -311,11 +313,27 @@ class Assistant:
         yield Stage("核对")
         sure = copied.sure >= SURE
         if is_null(text):
-            return quoted if doubted else _Told(part, (), NOT_STATED)
+            return quoted if doubted else (yield from self._sought(part, extraction, clock))
         if doubted:
             return quoted if sure else replace(quoted, standing=found, quoted=True)
         told = told_by_copy(text, found) if sure else None
         return _beside_others(replace(quoted, standing=told, quoted=False)) if told else quoted
+
+    def _sought(self, part: Part, extraction: Extraction, clock: _Clock) -> Drafting[Event, None, _Told]:
+        """Have a fact that is not in the quotes copied from what is nearest in meaning, more surely, or refuse."""
+        refused = _Told(part, (), NOT_STATED)
+        farther = self._reader.farther(part.question, part.reading, CHARACTERS)
+        if not farther:
+            return refused
+        copied = extraction.copy(copying(part.question, farther, FARTHER), AGAIN)
+        text = plain((yield from self._listened(copied, clock)))
+        if is_null(text):
+            return refused
+        told = told_by_copy(text, quoted_whole(farther))
+        sure = copied.sure >= SURE
+        standing = told if sure else told[-1:]
+        answers, lacks = self._answers(part, standing)
+        return _Told(part, standing, _unsaid(lacks), quoted=not sure) if answers else refused
 
     def _written(self, part: Part, generator: Generator, clock: _Clock) -> Drafting[Event, None, _Told]:
         """Write on one question, check, and put beside it what it leaves out; quote where nothing of it stands."""
@@ -418,7 +436,7 @@ class Assistant:
         """The prompt for copying; nothing for a yes or no, which the small LLM that copies can't tell apart."""
         if asks_yes_or_no(part.question):
             return ()
-        return copying(part.question, part.reading, CHARACTERS if asks_one_fact(part.question) else MANY)
+        return copying(part.question, part.reading.shown, CHARACTERS if asks_one_fact(part.question) else MANY)
 
     def messages(self, part: Part) -> tuple[Message, ...]:
         """Return the prompt: what never changes, the evidence, and only then the question."""
@@ -478,7 +496,7 @@ def _beside_others(told: _Told) -> _Told:
     figures = recurring(told.part.question, source, told.part.reading.ranked)
     if not figures:
         return told
-    quotes = [Aligned(f.passage.text, (f.passage,), Support.FULL, ()) for f in figures]
+    quotes = quoted_whole([f.passage for f in figures])
     copied = [item for item in told.standing[:1] if not told.quoted and source.key == figures[0].passage.key]
     rest = [item for item in told.standing if not {p.key for p in item.passages} & {f.passage.key for f in figures}]
     standing = distinct_aligned([*copied, *quotes, *rest])

@@ -12,10 +12,10 @@ from functools import cache
 from string import Template
 
 import prompts
-from rag.answer.citing import ENDS, Aligned, letters
+from rag.answer.citing import ENDS, Aligned, Passage, letters
 from rag.answer.numbers import unmatched
 from rag.answer.question import as_told
-from rag.answer.reading import Reading, as_text, within
+from rag.answer.reading import as_text, within
 from rag.ports import Extractor
 from rag.schema import Message, Support
 
@@ -28,13 +28,15 @@ SURE = 0.8
 CHARACTERS, MANY = 220, 420
 """Of the quotes that are shown for a fact, and for more than that; the best one always. What stands farther off
 confuses, and costs seconds."""
+FARTHER = 300
+"""Characters that are shown of what stands farther off, where the LLM finds nothing of a fact in the quotes."""
 LONGEST = 48
 """Tokens of a copied answer at most."""
 CHECKED = 2
 """Tokens that tell 无 from 无锡 where nothing is copied."""
-DOUBTED, LISTED, SEVERAL = 2.0, -3.0, -1.5
-"""What the log-odds of 无 are moved by where rules doubt that a fact is told, where a list or a summary is quoted, of
-which only the beginning is shown, and where anything else but a fact is (eval/NOTES.md)."""
+DOUBTED, AGAIN, LISTED, SEVERAL = 2.0, 1.0, -3.0, -1.5
+"""What the log-odds of 无 are moved by where rules doubt that a fact is told, where it is looked for once more, where
+a list or a summary is quoted, of which only the beginning is shown, and where anything else is (eval/NOTES.md)."""
 
 
 class Copy:
@@ -70,10 +72,10 @@ class Extraction:
 _BETWEEN, _ANSWER = "\n===\n", "\n答案："
 
 
-def copying(question: str, reading: Reading, characters: int = CHARACTERS) -> tuple[Message, ...]:
-    """Return the prompt for copying: what never changes first, then the best quotes, and the question."""
+def copying(question: str, passages: Sequence[Passage], characters: int = CHARACTERS) -> tuple[Message, ...]:
+    """Return the prompt for copying: what never changes first, then the first `passages`, and the question."""
     fixed, asked = _prompt()
-    evidence = as_text(within((*reading.essential, *reading.quotes), characters))
+    evidence = as_text(within(passages, characters))
     return (*fixed, Message("user", asked.substitute(evidence=evidence, question=as_told(question))))
 
 

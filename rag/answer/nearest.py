@@ -1,7 +1,7 @@
-"""Finds the stretch of an article that is nearest in meaning to a question for several things: 动了哪几刀, 怎么推.
+"""Finds what is nearest in meaning to a question that shares few words with its answer: 动了哪几刀, 登在哪本杂志.
 
-Such a question shares few words with the items that answer it; the embedding model sees what they are about.
-Stretches are enumerations and short sections; which article is meant is decided before.
+For several things the stretch of an article, an enumeration or a short section; for one the sentences. Which articles
+are meant is decided before.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
+from rag.answer.citing import Passage
 from rag.answer.enumerations import enumerations
 from rag.corpus.sentences import Span
 from rag.ports import Embedder, Vector
@@ -32,15 +33,23 @@ class _Candidate:
     begins: str
 
 
-class NearestStretch:
-    """Compares questions with the stretches of articles. Safe to use from several threads."""
+class Nearest:
+    """Compares questions with sentences and with stretches of articles. Safe to use from several threads."""
 
     def __init__(self, embedder: Embedder) -> None:
         """Take the embedding model of the library."""
         self._embedder = embedder
         self._vectors = lru_cache(maxsize=KEPT)(self._embedded)
 
-    def __call__(self, question: str, article: Article) -> tuple[Span, ...]:
+    def sentences(self, question: str, passages: Sequence[Passage]) -> list[Passage]:
+        """Return the passages, the nearest first."""
+        if not passages:
+            return []
+        asked, *told = self._embedder.embed([question, *(p.text for p in passages)])
+        nearness = [float(vector @ asked) for vector in told]
+        return [p for _, p in sorted(zip(nearness, passages, strict=True), key=lambda pair: -pair[0])]
+
+    def stretch(self, question: str, article: Article) -> tuple[Span, ...]:
         """Return the spans to quote of the nearest stretch; nothing where the article has none."""
         stretches, introduced, begun = self._vectors(article)
         if not stretches:

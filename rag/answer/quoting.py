@@ -24,6 +24,11 @@ def quote(reading: Reading, *, essential: bool = False) -> list[Aligned]:
     return [Aligned(text, (p,), Support.FULL, ()) for text, p in zip(texts, quotes, strict=True)]
 
 
+def quoted_whole(passages: Sequence[Passage]) -> list[Aligned]:
+    """Return the passages as sentences of an answer, verbatim, each its own citation."""
+    return [Aligned(p.text, (p,), Support.FULL, ()) for p in passages]
+
+
 def _to_be_named(quotes: Sequence[Passage]) -> list[str | None]:
     """For each quote the place that must be said before it: where it changes and the quote itself names none."""
     homes = [_home(p) for p in quotes]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from rag.answer.citing import Aligner, Passage
 from rag.answer.dates import asked_year, relative, years
 from rag.answer.kinds import Kind, kind_of
-from rag.answer.nearest import NearestStretch
+from rag.answer.nearest import Nearest
 from rag.answer.outline import Stretch, stretch_of, stretch_with
 from rag.answer.question import asked_now
 from rag.answer.ranking import RankedSentence, SentenceRanker
@@ -60,14 +60,19 @@ class Reading:
     ranked: tuple[RankedSentence, ...] = ()
     """The sentences that were chosen from, best first."""
 
+    @property
+    def shown(self) -> tuple[Passage, ...]:
+        """The quotes, what is essential first: of them a small LLM copies the answer."""
+        return tuple(dict.fromkeys((*self.essential, *self.quotes)))
+
 
 class EvidenceReader:
     """Picks sentences from retrieved passages. `budget` is in prompt tokens."""
 
     def __init__(
-        self, ranker: SentenceRanker, aligner: Aligner, nearest: NearestStretch | None = None, *, budget: int
+        self, ranker: SentenceRanker, aligner: Aligner, nearest: Nearest | None = None, *, budget: int
     ) -> None:
-        """Take what orders sentences, what splits passages into them, and what knows stretches by their meaning."""
+        """Take what orders sentences, what splits passages into them, and what knows meanings."""
         self.ranker = ranker
         """What orders sentences."""
         self._aligner = aligner
@@ -98,6 +103,12 @@ class EvidenceReader:
             quotes = with_others(quotes, ())
         return Reading(kind, tuple(chosen), as_text(chosen), coverage, quotes, selected.essential, tuple(ranked))
 
+    def farther(self, question: str, reading: Reading, characters: int) -> list[Passage]:
+        """Return what of the evidence lies outside the first `characters` of the quotes, nearest in meaning first."""
+        seen = {p.key for p in within(reading.shown, characters)}
+        rest = [row.passage for row in reading.ranked if row.passage.key not in seen]
+        return self._nearest.sentences(asked_now(question), rest) if self._nearest else []
+
     def _with_antecedents(self, quotes: Sequence[Passage]) -> tuple[Passage, ...]:
         """The quotes, each that says 该院 or 其中 with the sentence before it: what it refers to stands there."""
         found: dict[tuple[str, Span], Passage] = {}
@@ -111,7 +122,7 @@ class EvidenceReader:
 
     def _stretch(self, question: str, article: Article) -> list[Passage]:
         """The stretch of `article` that is nearest to what is asked: its items, or a section's sentences."""
-        spans = self._nearest(asked_now(question), article) if self._nearest else ()
+        spans = self._nearest.stretch(asked_now(question), article) if self._nearest else ()
         chunks = [Chunk(article, *span) for span in spans]
         if len(chunks) == 1:
             return self._aligner.passages(chunks)

@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from rag.answer.assistant import NOT_STATED, REFUSAL, Assistant
-from rag.answer.extracting import DOUBTED, LISTED, NULL, SEVERAL, SURE, Extraction, copying, is_null
-from rag.answer.kinds import Kind, asks_yes_or_no
-from rag.answer.reading import Reading
+from rag.answer.extracting import AGAIN, DOUBTED, LISTED, NULL, SEVERAL, SURE, Extraction, copying, is_null
+from rag.answer.kinds import asks_yes_or_no
 from rag.errors import LlmTimeout
 from rag.schema import Mode, Verdict
 from rag.testing import ScriptedGenerator
@@ -61,6 +60,41 @@ def test_nothing_to_copy_is_refused_with_what_was_found(ask: Ask, said: str) -> 
     assert (answer.verdict, answer.text, answer.reason) == (Verdict.REFUSED, REFUSAL, NOT_STATED)
     assert answer.citations == ()
     assert answer.evidence
+
+
+FAR = f"成果由专家撰写成文，先后经过{'、'.join(['初审', '复审', '终审'] * 8)}，刊登于中华杂志。"
+LONG = {
+    "a": "# 麝香保心丸的研究\n\n"
+    + "".join(
+        f"麝香保心丸的循证研究最后登在第{n}部分，{'历时十年，积累了大量循证证据，' * 4}由专家领衔。" for n in "一二三"
+    )
+    + FAR
+}
+
+
+@pytest.mark.parametrize(
+    ("sure", "text"),
+    [(1.0, f"中华杂志[1]。{FAR[:-1]}[1]。"), (SURE - 0.1, f"{FAR[:-1]}[1]。")],
+    ids=["sure", "unsure"],
+)
+def test_a_fact_that_is_not_in_the_quotes_is_sought_farther_off(tmp_path: Path, sure: float, text: str) -> None:
+    llm = ScriptedGenerator("无", "中华杂志", sure=sure)
+    answer = assistant(built(tmp_path, **LONG), llm, Extraction(llm, BIAS), small=True).answer(
+        "那研究最后登在什么杂志"
+    )
+    first, second = (prompt[-1].content for prompt in llm.prompts)
+    assert FAR not in first
+    assert FAR in second
+    assert [moved[NULL] for moved in llm.moved] == [BIAS, BIAS + AGAIN]
+    assert (answer.verdict, answer.text) == (Verdict.ANSWERED, text)
+
+
+def test_a_fact_that_is_found_nowhere_is_refused_after_two_looks(tmp_path: Path) -> None:
+    llm = ScriptedGenerator("无")
+    answer = assistant(built(tmp_path, **LONG), llm, Extraction(llm, BIAS), small=True).answer(
+        "那研究最后登在什么杂志"
+    )
+    assert (answer.verdict, answer.reason, len(llm.prompts)) == (Verdict.REFUSED, NOT_STATED, 2)
 
 
 def test_a_name_that_begins_like_nothing_is_a_copy() -> None:
@@ -150,8 +184,6 @@ def test_the_prompt_begins_the_same_for_all_and_shows_quotes_as_they_are(ask: As
 
 
 def test_the_examples_show_both_answers_and_nothing_to_copy() -> None:
-    said = [
-        message.content for message in copying("", Reading(Kind.FACT, (), "", 0.0)) if message.role == "assistant"
-    ]
+    said = [message.content for message in copying("", ()) if message.role == "assistant"]
     assert NULL in said
     assert len([one for one in said if one != NULL]) >= 3

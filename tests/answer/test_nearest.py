@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rag.answer.citing import Aligner
-from rag.answer.nearest import LONGEST, NearestStretch
+from rag.answer.nearest import LONGEST, Nearest
 from rag.answer.ranking import SentenceRanker
 from rag.answer.reading import EvidenceReader
 from rag.corpus.words import Words
@@ -22,7 +22,7 @@ RURAL = article(f"背景\n{REASONS}\n举措\n{STEPS}", "背景", "举措", title
 
 
 def quoted(of: Article, question: str, embedder: Embedder) -> str:
-    return "".join(of.text[a:b] for a, b in NearestStretch(embedder)(question, of))
+    return "".join(of.text[a:b] for a, b in Nearest(embedder).stretch(question, of))
 
 
 @pytest.fixture(params=["hashing", pytest.param("real", marks=pytest.mark.model)])
@@ -64,7 +64,7 @@ def test_a_list_is_quoted_with_the_nearest_stretch_and_a_fact_is_not() -> None:
     words = Words()
     aligner = Aligner(words.tokens, lambda _: 1.0, lambda *_: 0.0)
     ranker = SentenceRanker(words, lambda _: 1.0, aligner, load_settings().sentence_ranker)
-    reader = EvidenceReader(ranker, aligner, NearestStretch(HashingEmbedder(512)), budget=600)
+    reader = EvidenceReader(ranker, aligner, Nearest(HashingEmbedder(512)), budget=600)
     evidence = [Evidence(whole(RURAL), 1.0)]
     listed = reader.read("管理体制作了哪些调整", evidence).quotes
     assert any("减少管理层级" in p.text for p in listed)
