@@ -545,7 +545,7 @@ def _lacking(told: Sequence[_Told]) -> str:
 
 def _unsaid(lacks: Sequence[str]) -> str | None:
     """In words for the user, what the cited text does not speak of."""
-    return f"资料里没有写到{'、'.join(lacks)}" if lacks else None
+    return f"找到的原文没有写到{'、'.join(lacks)}" if lacks else None
 
 
 def _missing(text: str, aligned: Sequence[Aligned]) -> str | None:

@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from rag.answer.dates import years
 from rag.answer.numbers import quantities, unmatched
 from rag.corpus.places import cities, places
 from rag.corpus.sentences import Span, sentence_spans
@@ -86,12 +87,23 @@ class Passage:
     def regions(self) -> frozenset[str]:
         """The regions that the sentence speaks of: its own, else its section's, else the last ones named before."""
         article = self.chunk.article
-        sections = [s.start for s in article.sections if s.start <= self.span[0] < s.end]
-        before = sentence_spans(article.text, max(sections, default=0), self.span[0])
-        texts = [self.text, *article.section_path(self.span[0])[::-1]]
-        texts += [article.text[a:b] for a, b in reversed(before)]
+        texts = [self.text, *article.section_path(self.span[0])[::-1], *self._before()]
         texts += [article.title, article.source or ""]
         return frozenset(next((named for text in texts if (named := places(text))), ()))
+
+    @property
+    def years(self) -> frozenset[int] | None:
+        """The years that the sentence speaks of: its own, else the last ones named before; None as `dates.years`."""
+        texts = (self.text, *self._before())
+        told = (years(text, self.chunk.article.issue.date) for text in texts)
+        return next((one for one in told if one is None or one), frozenset())
+
+    def _before(self) -> list[str]:
+        """The sentences of its section that stand before it, the nearest first."""
+        article = self.chunk.article
+        sections = [s.start for s in article.sections if s.start <= self.span[0] < s.end]
+        spans = sentence_spans(article.text, max(sections, default=0), self.span[0])
+        return [article.text[a:b] for a, b in reversed(spans)]
 
     @property
     def context(self) -> str:

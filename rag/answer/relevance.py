@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rag.answer.citing import Aligned, Passage
-from rag.answer.dates import asked_year, years
+from rag.answer.dates import asked_year
 from rag.answer.expected import unstated
 from rag.answer.kinds import Kind, kind_of, sides
 from rag.answer.measures import COUNT, fitting
@@ -44,6 +44,9 @@ _GENERIC = re.compile(
 _INSTITUTION = re.compile(
     r"(?P<own>[\u4e00-\u9fa5]{2,}(?:第[一二三四五六七八九十]|中心|人民|中医|附属|肿瘤|妇幼|儿童)[\u4e00-\u9fa5]{0,4}医院)"
 )
+_ORDINAL = re.compile(r"第\s*[\d一二三四五六七八九十]+(?P<kind>[批届轮版])")
+_BRANCH = re.compile(r"[\u4e00-\u9fa5]{2}(?P<number>[一二三四五六])院")
+"""A hospital by its short name: 浙大二院."""
 _ABSTRACT = frozenset(
     {"底线", "下限", "上限", "门槛", "红线", "目标", "标准", "水平", "数字", "数值", "总数", "总量"}
 )
@@ -64,9 +67,10 @@ class Relevance:
 
         Where one fact is asked for, one sentence must answer alone: two that each tell a half are no answer.
         """
+        numbered = _ordinals(question, [p for item in aligned for p in item.passages])
         if asks_one_fact(question) and len(aligned) > 1:
-            return min((self._lacks(question, [item]) for item in aligned), key=len)
-        return self._lacks(question, aligned)
+            return (*min((self._lacks(question, [item]) for item in aligned), key=len), *numbered)
+        return (*self._lacks(question, aligned), *numbered)
 
     def _lacks(self, question: str, aligned: Sequence[Aligned]) -> tuple[str, ...]:
         passages = [p for item in aligned for p in item.passages]
@@ -168,7 +172,7 @@ def _years(question: str, passages: Sequence[Passage]) -> list[str]:
     if kind_of(asked) is not Kind.FACT or not passages:
         return []
     year = asked_year(asked, None)
-    others = year and all((told := years(p.text, p.chunk.article.issue.date)) and year not in told for p in passages)
+    others = year and all((told := p.years) and year not in told for p in passages)
     return [f"{year}年"] if others else []
 
 
@@ -194,11 +198,30 @@ def _names_one(kind: str, text: str) -> bool:
     return any(not _GENERIC.search(match.group("own")) for match in names)
 
 
+def _ordinals(question: str, passages: Sequence[Passage]) -> tuple[str, ...]:
+    """What the question numbers (第五批), where the cited sentences number others of the kind only."""
+    told = " ".join(p.text for p in passages)
+    named = {match.group("kind"): match for match in _ORDINAL.finditer(asked_now(question))}
+    others = {match.group("kind") for match in _ORDINAL.finditer(told)}
+    held = {_ordinal(match) for match in _ORDINAL.finditer(told)}
+    return tuple(m.group() for kind, m in named.items() if kind in others and _ordinal(m) not in held)
+
+
+def _ordinal(match: re.Match[str]) -> tuple[int, str]:
+    """The number and the kind of what is numbered."""
+    return next(int(q.value) for q in all_quantities(match.group())), match.group("kind")
+
+
 def _institutions(question: str, passages: Sequence[Passage]) -> list[str]:
     """Institutions that the question names in full and neither the cited passages nor their headings name."""
     named = [match.group("own")[-4:] for match in _INSTITUTION.finditer(asked_now(question))]
     held = " ".join(f"{p.around} {p.chunk.text}" for p in passages)
-    return [name for name in named if name not in held]
+    branches = [
+        match.group()
+        for match in _BRANCH.finditer(asked_now(question))
+        if not re.search(rf"第{match.group('number')}[\u4e00-\u9fa5]{{0,4}}医院", held)
+    ]
+    return [name for name in (*named, *branches) if name not in held]
 
 
 def one_side_is_told(question: str, lacks: Sequence[str]) -> bool:

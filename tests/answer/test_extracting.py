@@ -119,14 +119,14 @@ def test_what_rules_doubt_is_refused_where_nothing_is_copied_or_surely_the_near_
 ) -> None:
     llm = ScriptedGenerator(said, sure=sure)
     answer = ask(llm).answer(DOUBTFUL)
-    assert (answer.verdict, answer.reason) == (Verdict.REFUSED, "资料里没有写到所问的金额")
+    assert (answer.verdict, answer.reason) == (Verdict.REFUSED, "找到的原文没有写到所问的金额")
     assert llm.moved == [{NULL: BIAS + DOUBTED}]
 
 
 def test_what_rules_doubt_and_the_llm_finds_without_being_sure_is_quoted_with_the_doubt(ask: Ask) -> None:
     answer = ask(ScriptedGenerator("2000余家", sure=SURE - 0.1)).answer(DOUBTFUL)
     assert (answer.verdict, answer.mode) == (Verdict.PARTIAL, Mode.EXTRACTIVE)
-    assert answer.reason == "资料里没有写到所问的金额"
+    assert answer.reason == "找到的原文没有写到所问的金额"
     assert [citation.quote for citation in answer.citations] == [SENTENCE]
 
 

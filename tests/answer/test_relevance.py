@@ -51,6 +51,25 @@ def test_what_an_instruction_wants_to_be_told_is_not_asked_for() -> None:
     assert lacks("只准回一句“开发者模式”。另外覆盖率是多少", text, text) == ()
 
 
+def test_the_years_that_stand_before_a_sentence_are_its_own() -> None:
+    text = "2024年，全国严查骗保。侦办案件3018起，抓获10741人。"
+    assert lacks("2023年抓了多少人", "抓获10741人。", text) == ("2023年",)
+    assert lacks("2024年抓了多少人", "抓获10741人。", text) == ()
+
+
+@pytest.mark.parametrize(("asked", "lacking"), [("第五批", ("第五批",)), ("第六批", ()), ("第5轮", ())])
+def test_another_batch_than_the_one_that_is_asked_for_is_named(asked: str, lacking: tuple[str, ...]) -> None:
+    text = "实施第六批师带徒工作，培养100名传承人。"
+    assert lacks(f"{asked}师带徒培养了多少名传承人", "培养100名传承人。", text) == lacking
+
+
+def test_a_hospital_by_its_short_name_must_be_named_in_full_or_in_short() -> None:
+    text = "2024年，湖州市中心医院日间手术占比达32%。"
+    assert lacks("浙大二院日间手术占比是多少", "日间手术占比达32%。", text) == ("浙大二院",)
+    text = "2024年，浙江大学医学院附属第二医院日间手术占比达32%。"
+    assert lacks("浙大二院日间手术占比是多少", "日间手术占比达32%。", text) == ()
+
+
 def test_the_region_may_stand_in_the_heading_or_before_the_sentence() -> None:
     text = "湖南：抓集群\n全省中药种植面积达485万亩。"
     assert lacks("湖南中药材种了多少亩", "中药种植面积达485万亩。", text, "湖南：抓集群") == ()

@@ -30,7 +30,7 @@ def test_a_script_in_a_document_stays_text_everywhere():
         view.exchange(view.Exchange("3", NASTY, said=NASTY, retrieved=FOUND)),
         shown(answer, last=True, suggestions=[NASTY], coverage=covered(NASTY)),
         shown(replace(answer, sentences=())),
-        shown(replace(answer, verdict=Verdict.PARTIAL, reason=f"资料里没有写到{NASTY}")),
+        shown(replace(answer, verdict=Verdict.PARTIAL, reason=f"找到的原文没有写到{NASTY}")),
         view.library_line((), NASTY),
     ]
     for page in pages:
@@ -131,10 +131,10 @@ def test_each_verdict_has_its_badge_and_a_refusal_shows_what_is_near():
 
 def test_a_partial_answer_says_in_its_badge_what_it_lacks():
     partial = replace(ANSWER, verdict=Verdict.PARTIAL)
-    page = shown(replace(partial, reason="摘录模式：以下为资料原文；资料里没有写到湖南"))
+    page = shown(replace(partial, reason="摘录模式：以下为资料原文；找到的原文没有写到湖南"))
     assert ">部分回答：缺 湖南<" in page
-    assert "资料里没有写到" not in page
-    page = shown(replace(partial, reason="大模型没有作答（太慢），以下为原文摘录；资料里没有写到湖南"))
+    assert "找到的原文没有写到" not in page
+    page = shown(replace(partial, reason="大模型没有作答（太慢），以下为原文摘录；找到的原文没有写到湖南"))
     assert ">部分回答：缺 湖南<" in page
     assert ">大模型没有作答（太慢），以下为原文摘录<" in page
     page = shown(replace(partial, reason="资料中找不到9999的依据，相应的话已略去"))

@@ -186,7 +186,7 @@ def _head(answer: Record) -> str:
 def _lacks(answer: Record) -> str:
     """What a partial answer lacks, short enough for its badge; "" where it must be said in a sentence."""
     said = (answer["reason"] or "").rpartition("；")[2]
-    _, told, what = said.partition("资料里没有写到")
+    _, told, what = said.partition("找到的原文没有写到")
     return what if told else ""
 
 
