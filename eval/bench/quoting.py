@@ -28,7 +28,7 @@ from rag.settings import load as load_settings
 from rag.wiring import App
 
 DATASETS = ROOT / "eval" / "datasets"
-NAMES = ("dev.jsonl", "newsletters.jsonl", "more.jsonl", "fresh.jsonl")
+NAMES = ("dev.jsonl", "newsletters.jsonl", "more.jsonl", "fresh.jsonl", "third.jsonl")
 """Those with development questions."""
 SCORES = ("fully_correct", "key_facts", "citation_recall", "citation_precision", "evidence_cited", "false_refusal")
 NEVER = 99.0

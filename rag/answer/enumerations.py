@@ -17,7 +17,7 @@ MOST = 20
 """Items that an enumeration may have."""
 ITEM = 220
 """Characters of an item that are shown at most; it ends with a sentence or clause."""
-LABEL = 16
+LABEL = 20
 """Characters below which an item's first sentence only names it (二是打好“侨”牌。): the next one is shown too."""
 
 _NUMERALS = ["零", *"一二三四五六七八九十", "十一", "十二", "十三", "十四", "十五"]

@@ -104,7 +104,7 @@ class Shape:
 
 _CLAUSE = re.compile(r"[^，,；;？?。！!]+[，,；;？?。！!]*")
 _ASKS = re.compile(r"多少|多[久长大高]|几|谁|什么|啥|哪|怎|咋|如何|会不会|是不是|有没有|能不能|吗")
-_LEANS = re.compile(r"各|分别|谁|哪[边个家]|占|直接|间接|简单|概括|归纳|说说|讲讲|捋")
+_LEANS = re.compile(r"各|分别|谁|哪[边个家](?=更|最|[多少高低大小好快强])|占|直接|间接|简单|概括|归纳|说说|讲讲|捋")
 _BARE = re.compile(
     r"\d+个?[月日天]|[前后上下头末][\d一二三两半几]*个?[年月]|全年|年底|现在|目前|[又还是有多少几个、，和与呢了则那？?]"
 )
@@ -115,7 +115,13 @@ _CHANGED = re.compile(
     r"(?:高|涨)了?还是(?:低|降)了?|哪[年一]?年?(?:高|多|低|少)|有(?:什么|啥)变化"
 )
 """What asks how two years differ: each year is asked for what it was."""
-_SEVERALLY = re.compile(r"分别|各自?(?=是|有|为|占|多少)")
+_ELSE = re.compile(r"^(?!.*(?:还|才|可|怎么办)).{2,12}呢[？?]*$")
+"""A clause that asks the same of something else: 2024年呢."""
+_BESIDES = re.compile(r"^(?:另外?|此外|还有|再有|同时)")
+"""What opens the next question before it asks."""
+_NATIONAL = re.compile(r"国家(?!级)|全国|我国|中国")
+SEVERALLY = re.compile(r"分别|各自?(?=是|有|为|占|几|要|给|多少)")
+"""What asks the same of each of several things."""
 _QUOTED = re.compile(r"“[^”]+”|《[^》]+》")
 MAX_PARTS = 3
 _OWN = 7
@@ -130,28 +136,49 @@ def parts(question: str) -> tuple[str, ...]:
     """
     if several := _YEARS.search(question):
         return tuple(_of_one_year(question, several, year) for year in _YEAR.findall(several.group())[:MAX_PARTS])
-    lead = ""
-    asked: list[str] = []
-    for clause in _CLAUSE.findall(question):
-        if _ASKS.search(clause) and len(clause.rstrip(_TAIL)) >= _OWN and not (asked and _leans_on(clause)):
-            asked.append(clause)
-        elif asked:
-            asked[-1] += clause
-        else:
-            lead += clause
+    lead, asked = _clauses(question)
     if not 2 <= len(asked) <= MAX_PARTS:
         return (question,)
     named = places(f"{lead}{asked[0]}")
     home = named[0] if len(named) == 1 else ""
     told: list[str] = []
     for clause in asked:
-        own = home if told and not (places(f"{lead}{clause}") or cities(clause)) else ""
+        elsewhere = places(f"{lead}{clause}") or cities(clause) or _NATIONAL.search(clause)
+        own = home if told and not elsewhere else ""
         question = f"{lead}{own}{clause}".rstrip("，,；;")
-        if told and _QUOTED.search(told[0]) and not _QUOTED.search(clause):
+        if elsewhere and _BESIDES.match(clause) and not _PRONOUN.search(clause):
+            told.append(_BESIDES.sub("", question).lstrip(_TAIL))
+        elif told and _QUOTED.search(told[0]) and not _QUOTED.search(clause):
             told.append(_join(told[0], question))
         else:
             told.append(standalone(question, [Turn(told[-1], "")]) if told else question)
     return tuple(told)
+
+
+def _clauses(question: str) -> tuple[str, list[str]]:
+    """What the first clauses set for all, and then the clauses that ask, each with what else belongs to it."""
+    lead = before = ""
+    asked: list[str] = []
+    for said in _CLAUSE.findall(question):
+        clause, before = before + said, ""
+        if asked and _BESIDES.search(said) and not _ASKS.search(said):
+            before = said
+        elif _asks_anew(clause, asked):
+            asked.append(clause)
+        elif asked:
+            asked[-1] += clause
+        else:
+            lead += clause
+    if before:
+        asked[-1] += before
+    return lead, asked
+
+
+def _asks_anew(clause: str, asked: Sequence[str]) -> bool:
+    """Whether a clause is a question of its own beside those before it."""
+    if asked and _ELSE.search(clause) and not places(clause):
+        return True
+    return bool(_ASKS.search(clause)) and len(clause.rstrip(_TAIL)) >= _OWN and not (asked and _leans_on(clause))
 
 
 def _leans_on(clause: str) -> bool:
@@ -162,7 +189,7 @@ def _leans_on(clause: str) -> bool:
 def _of_one_year(question: str, several: re.Match[str], year: str) -> str:
     """The question asked of one of the years that it names in a row."""
     alone = f"{question[: several.start()]}{year}年{question[several.end() :]}"
-    asked, changes = _CHANGED.subn("", _SEVERALLY.sub("", alone.rstrip(_TAIL)))
+    asked, changes = _CHANGED.subn("", SEVERALLY.sub("", alone.rstrip(_TAIL)))
     return f"{asked.rstrip(_TAIL)}是多少" if changes else asked
 
 
@@ -181,6 +208,8 @@ _ENTITY = re.compile(
     r"(?:(?!多少|几|了|的|是|有|个)[\u4e00-\u9fa5]){2,8}?(?:省(?!级)|市(?![级场])|县(?![级域])|自治区)|"
     r"[\u4e00-\u9fa5]{0,4}“[^”]{2,12}”(?:(?!多少|几|了|的|是|有|建|拿|入|获)[\u4e00-\u9fa5]){0,4}"
 )
+_TOTALS = re.compile(r"^(?:一共|总共|合计|其中|分别|具体|各自?)")
+"""What opens a question about the parts or the sum of what was spoken of."""
 _TAIL = "？?。！!，, "
 _SHORT = 9
 """A question of fewer characters than this, asked after another one, leans on it."""
@@ -200,7 +229,8 @@ def standalone(question: str, history: Sequence[Turn] = ()) -> str:
         return _beside(previous, versus.group("other"), rest)
     if _PRONOUN.search(rest):
         return _resolve(previous, rest)
-    if (about := _ABOUT.match(rest)) and (rest != question or len(rest) < _SHORT + 4):
+    about = _ABOUT.match(rest)
+    if about and not _ASKS.search(about.group("topic")) and (rest != question or len(rest) < _SHORT + 4):
         return _swap(previous, about.group("topic"))
     if rest != question or len(rest) < _SHORT or not _stands_alone(rest):
         return _join(previous, rest)
@@ -216,7 +246,8 @@ def _clean(question: str) -> str:
 
 def _stands_alone(question: str) -> bool:
     """Whether the question names a place, a title, an institution, or is long enough to carry its own subject."""
-    return bool(places(question) or _ENTITY.search(question)) or len(question) >= _SHORT + 5
+    named = bool(places(question) or _ENTITY.search(question))
+    return named or (len(question) >= _SHORT + 5 and not _TOTALS.search(question))
 
 
 _COUNTED = re.compile(r"(?:几|多少)[个家所名位项条种支间张]?(?P<thing>[\u4e00-\u9fa5“”]{3,})[?？]?$")

@@ -15,9 +15,9 @@ from rag.answer.dates import asked_year, relative, years
 from rag.answer.kinds import Kind, kind_of
 from rag.answer.nearest import Nearest
 from rag.answer.outline import Stretch, stretch_of, stretch_with
-from rag.answer.question import asked_now
+from rag.answer.question import SEVERALLY, Shape, asked_now
 from rag.answer.ranking import RankedSentence, SentenceRanker
-from rag.answer.selection import select, with_others
+from rag.answer.selection import Selection, select, states, with_others
 from rag.corpus.places import places
 from rag.corpus.sentences import Span
 from rag.schema import Article, Chunk, Evidence
@@ -37,7 +37,13 @@ NEARLY = 0.75
 """Share of the best sentence's score that one of the asked year must have for the other years to be left out."""
 
 FARTHEST = 300
-"""Characters before a sentence in which the one that it refers to is looked for."""
+"""Characters around a sentence in which the one that it refers to, or that goes on with it, is looked for."""
+NEAREST = 5
+"""Sentences that are quoted with a list or a summary because they are nearest in meaning."""
+SEVERAL = 3
+"""The same, where a number is asked of each of several things."""
+FOLLOWING = 2
+"""Sentences behind the best one among which the number that is asked for is looked for."""
 _REFERS = re.compile(r"该[院市县省区校局药刊司台]|^(?:同年|同期|其中|此[项举])")
 """What a sentence can't be understood by alone."""
 WHOLE = 0.5
@@ -87,6 +93,8 @@ class EvidenceReader:
         tokens = budget or self._budget * SHARE[kind]
         ranked = _of_the_year(question, _of_the_regions(question, self.ranker.rank(question, evidence)))
         ranked = [row for row in ranked if row.score >= WEAKEST[kind] * ranked[0].score]
+        if kind is Kind.SUMMARY:
+            ranked.sort(key=lambda row: row.passage.chunk.article.id != evidence[0].chunk.article.id)
         characters = int(tokens / TOKENS_PER_CHARACTER)
         passages = [row.passage for row in ranked]
         if ranked and kind in {Kind.LIST, Kind.SUMMARY}:
@@ -95,9 +103,14 @@ class EvidenceReader:
         chosen = within(passages, characters)
         coverage = max((row.held for row in ranked), default=0.0)
         selected = select(kind, question, ranked, self._aligner.passage)
+        if kind is Kind.FACT:
+            selected = self._with_following(question, selected)
         quotes = selected.quotes
         if quotes and kind in {Kind.LIST, Kind.SUMMARY} and not selected.complete:
             quotes = with_others(quotes, self._stretch(question, ranked[0].passage.chunk.article))
+            quotes = with_others(quotes, self._near(question, ranked, quotes))
+        elif kind is Kind.COMPARE or SEVERALLY.search(asked_now(question)):
+            quotes = (*quotes, *self._stating(question, ranked, quotes))
         quotes = self._with_antecedents(quotes)
         if kind is not Kind.FACT:
             quotes = with_others(quotes, ())
@@ -109,6 +122,31 @@ class EvidenceReader:
         rest = [row.passage for row in reading.ranked if row.passage.key not in seen]
         return self._nearest.sentences(asked_now(question), rest) if self._nearest else []
 
+    def _with_following(self, question: str, selected: Selection) -> Selection:
+        """What is quoted for a fact, the best sentence up to the one that states the number or time asked for.
+
+        Only where none of the quotes states any.
+        """
+        asked = asked_now(question)
+        shape = Shape.of(asked)
+        if (
+            not selected.quotes
+            or not (shape.number or shape.time)
+            or any(states(asked, quote.text) for quote in selected.quotes)
+        ):
+            return selected
+        best, *others = selected.quotes
+        article, end = best.chunk.article, best.span[1]
+        paragraph = article.text.find("\n", end)
+        until = min(end + FARTHEST, len(article.text) if paragraph < 0 else paragraph)
+        following = self._aligner.passages([Chunk(article, end, until)]) if end < until else []
+        stating = next((p for p in following[:FOLLOWING] if states(asked, p.text)), None)
+        if not stating:
+            return selected
+        chunk = Chunk(article, best.chunk.start, max(best.chunk.end, stating.span[1]))
+        told = self._aligner.passage(chunk, (best.span[0], stating.span[1]))
+        return Selection((told, *(p for p in others if not told.holds(p))), (told,))
+
     def _with_antecedents(self, quotes: Sequence[Passage]) -> tuple[Passage, ...]:
         """The quotes, each that says 该院 or 其中 with the sentence before it: what it refers to stands there."""
         found: dict[tuple[str, Span], Passage] = {}
@@ -119,6 +157,21 @@ class EvidenceReader:
                 before = self._aligner.passages([Chunk(article, max(0, start - FARTHEST), start)])[-1:]
                 found |= {p.key: p for p in before if not p.is_heading and not any(q.holds(p) for q in quotes)}
         return tuple(found.values())
+
+    def _near(self, question: str, ranked: Sequence[RankedSentence], quotes: Sequence[Passage]) -> list[Passage]:
+        """The sentences of the best one's article that are nearest in meaning and not among the quotes."""
+        return self._beside(question, ranked, quotes)[:NEAREST]
+
+    def _stating(self, question: str, ranked: Sequence[RankedSentence], quotes: Sequence[Passage]) -> list[Passage]:
+        """Of them those that state such a number, date or name as is asked for of several things."""
+        asked = asked_now(question)
+        return [p for p in self._beside(question, ranked, quotes) if states(asked, p.text)][:SEVERAL]
+
+    def _beside(self, question: str, ranked: Sequence[RankedSentence], quotes: Sequence[Passage]) -> list[Passage]:
+        """What of the best sentence's article the quotes don't hold, the nearest in meaning first."""
+        own = [r.passage for r in ranked if r.passage.chunk.article.id == ranked[0].passage.chunk.article.id]
+        rest = [p for p in own if not any(q.holds(p) or p.holds(q) for q in quotes)]
+        return self._nearest.sentences(asked_now(question), rest) if self._nearest else []
 
     def _stretch(self, question: str, article: Article) -> list[Passage]:
         """The stretch of `article` that is nearest to what is asked: its items, or a section's sentences."""

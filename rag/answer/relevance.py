@@ -45,12 +45,16 @@ _INSTITUTION = re.compile(
     r"(?P<own>[\u4e00-\u9fa5]{2,}(?:第[一二三四五六七八九十]|中心|人民|中医|附属|肿瘤|妇幼|儿童)[\u4e00-\u9fa5]{0,4}医院)"
 )
 _ORDINAL = re.compile(r"第\s*[\d一二三四五六七八九十]+(?P<kind>[批届轮版])")
+_TCM_HOSPITAL, _TCM_SHORT = "中医医院", "中医院"
 _BRANCH = re.compile(r"[\u4e00-\u9fa5]{2}(?P<number>[一二三四五六])院")
 """A hospital by its short name: 浙大二院."""
 _ABSTRACT = frozenset(
     {"底线", "下限", "上限", "门槛", "红线", "目标", "标准", "水平", "数字", "数值", "总数", "总量"}
+    | {"一共", "总共", "合计"}
 )
 """What a number is of any thing: no text has to say it."""
+_TIME = frozenset("年月天岁周")
+"""Measure words that say themselves what is counted."""
 _CLAUSE_END = re.compile(r"[，。？！,?!；;]")
 
 
@@ -109,9 +113,10 @@ class Relevance:
         if not stating:
             return [f"“{count.group()}”"]
         thing = self._counted(question, count)
-        if not thing or self._speaks_of(thing, stating) or self._says_the_same(question, stating):
+        if count.group("unit") in _TIME or not thing:
             return []
-        return thing[-1:]
+        told = self._speaks_of(thing, stating) or self._says_the_same(question, stating)
+        return [] if told else thing[-1:]
 
     def _places(self, question: str, passages: Sequence[Passage]) -> list[str]:
         """Places of the question that no cited sentence is about."""
@@ -184,8 +189,9 @@ def _quoted(question: str, passages: Sequence[Passage]) -> list[str]:
 
 
 def _named(question: str, aligned: Sequence[Aligned]) -> list[str]:
-    """The kind of thing whose name is asked for (哪家医院), where neither answer nor cited sentence names one."""
+    """The kind of thing whose name is asked for (哪家医院), where neither answer, sentence nor title names one."""
     texts = [text for item in aligned for text in (item.text, *(p.text for p in item.passages))]
+    texts += [p.chunk.article.title for item in aligned for p in item.passages]
     asked = [match.group("kind") for match in _NAME.finditer(question)]
     return [kind for kind in asked if not any(_names_one(kind, text) for text in texts)]
 
@@ -214,11 +220,12 @@ def _ordinal(match: re.Match[str]) -> tuple[int, str]:
 
 def _institutions(question: str, passages: Sequence[Passage]) -> list[str]:
     """Institutions that the question names in full and neither the cited passages nor their headings name."""
-    named = [match.group("own")[-4:] for match in _INSTITUTION.finditer(asked_now(question))]
-    held = " ".join(f"{p.around} {p.chunk.text}" for p in passages)
+    asked = asked_now(question).replace(_TCM_HOSPITAL, _TCM_SHORT)
+    named = [match.group("own")[-4:] for match in _INSTITUTION.finditer(asked)]
+    held = " ".join(f"{p.around} {p.chunk.text}" for p in passages).replace(_TCM_HOSPITAL, _TCM_SHORT)
     branches = [
         match.group()
-        for match in _BRANCH.finditer(asked_now(question))
+        for match in _BRANCH.finditer(asked)
         if not re.search(rf"第{match.group('number')}[\u4e00-\u9fa5]{{0,4}}医院", held)
     ]
     return [name for name in (*named, *branches) if name not in held]

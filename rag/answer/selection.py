@@ -22,7 +22,7 @@ from rag.corpus.places import places
 from rag.corpus.sentences import Span
 from rag.schema import Article, Chunk
 
-MOST = {Kind.FACT: 4, Kind.COMPARE: 7, Kind.LIST: 7, Kind.SUMMARY: 10}
+MOST = {Kind.FACT: 4, Kind.COMPARE: 7, Kind.LIST: 5, Kind.SUMMARY: 7}
 """Sentences that are quoted for a kind of answer at most; an enumeration is quoted whole."""
 WEAKEST = {Kind.FACT: 0.6, Kind.COMPARE: 0.55, Kind.LIST: 0.6, Kind.SUMMARY: 0.45}
 """Score, as a share of the best sentence's, below which a sentence is not quoted."""
@@ -38,7 +38,7 @@ HELD = 0.5
 """What it is worth that an enumeration holds all the asked words that its article holds."""
 COUNTED = 0.4
 """What it is worth, beside a score's share, that an enumeration has as many items as are asked for."""
-BESIDE, CLOSE = 3, 0.8
+BESIDE, CLOSE = 2, 0.8
 """Sentences that are quoted beside an enumeration at most, and the share of the best one's score that they have."""
 BEFORE, AFTER = 2, 5
 """Neighbours of the best sentence that may be quoted with it where several things are asked for."""
@@ -86,9 +86,15 @@ def _joined(quotes: Sequence[Passage], more: Sequence[Passage]) -> Selection:
 
 
 def with_others(quotes: Sequence[Passage], more: Sequence[Passage]) -> tuple[Passage, ...]:
-    """Return the quotes and, of `more`, what none of them holds, in the order of the text."""
-    new = [p for p in more if not any(_overlaps(p, quote) for quote in quotes)]
-    return tuple(sorted({p.key: p for p in (*quotes, *new)}.values(), key=lambda p: p.key))
+    """Return the quotes and, of `more`, what adds to them, in the order of the text; the longer holds the shorter."""
+    new = [p for p in more if _adds(p, [quote for quote in quotes if _overlaps(p, quote)])]
+    old = [quote for quote in quotes if not any(p.holds(quote) for p in new)]
+    return tuple(sorted({p.key: p for p in (*old, *new)}.values(), key=lambda p: p.key))
+
+
+def _adds(passage: Passage, told: Sequence[Passage]) -> bool:
+    """Whether a passage holds what overlaps with it, and more than that."""
+    return all(passage.holds(one) for one in told) and len(passage.text) > sum(len(one.text) for one in told)
 
 
 def _skeleton(ranked: Sequence[RankedSentence]) -> list[tuple[Article, Span]]:

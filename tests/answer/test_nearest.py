@@ -69,5 +69,7 @@ def test_a_list_is_quoted_with_the_nearest_stretch_and_a_fact_is_not() -> None:
     listed = reader.read("管理体制作了哪些调整", evidence).quotes
     assert any("减少管理层级" in p.text for p in listed)
     assert [p.key for p in listed] == sorted(p.key for p in listed)
+    severally = reader.read("背景和举措分别几条", [Evidence(whole(RURAL), 1.0)]).quotes
+    assert any("改革的背景有三条" in p.text for p in severally)
     fact = reader.read("公共债务怎样", evidence).quotes
     assert not any("减少管理层级" in p.text for p in fact)

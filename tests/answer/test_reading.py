@@ -72,6 +72,26 @@ def test_a_sentence_that_refers_to_the_one_before_is_quoted_with_it(asked: str, 
     assert [p.text for p in READER.read(asked, [Evidence(whole(article(text)), 1.0)]).quotes][:2] == quoted
 
 
+@pytest.mark.parametrize(
+    ("asked", "quoted"),
+    [
+        ("甲市一家药店销售假药罚了多少钱", "甲市一家药店销售假药。违反药品管理法。处255万元的行政处罚。"),
+        ("甲市一家药店销售了什么药", "甲市一家药店销售假药。"),
+        ("甲市一家药店销售假药罚了多少人", "甲市一家药店销售假药。"),
+    ],
+)
+def test_the_best_sentence_is_quoted_up_to_the_number_that_is_asked_for(asked: str, quoted: str) -> None:
+    text = "甲市一家药店销售假药。违反药品管理法。处255万元的行政处罚。当地通报情况。"
+    assert READER.read(asked, [Evidence(whole(article(text)), 1.0)]).quotes[0].text == quoted
+
+
+def test_a_summary_is_of_the_best_passages_article() -> None:
+    other = article("中医药局全部成立，广西打造品牌。", title="各地展望", id_="a#2")
+    of = article("抓好人才。抓好人工智能。中医药要转型。", title="广西中医药加人工智能的抓手")
+    read = READER.read("概括广西中医药局的抓手", [Evidence(whole(of), 2.0), Evidence(whole(other), 1.9)])
+    assert read.ranked[0].passage.chunk.article.title == of.title
+
+
 def test_headings_alone_are_no_evidence_but_are_named_above_their_sentences() -> None:
     text = "即时结算\n厦门市2000余家机构已接入。"
     reading = READER.read("厦门多少家接入", [Evidence(whole(article(text, "即时结算")), 1.0)])

@@ -34,6 +34,8 @@ def test_an_answer_to_the_question_lacks_nothing() -> None:
         ("医院今年招多少名护士", "力争新增2家国家医学中心。", "力争新增2家国家医学中心。", "多少名"),
         ("一盒卖多少钱", "由人工麝香等配伍而成。", "麝香保心丸由人工麝香等配伍而成。", "金额"),
         ("每盒多少钱", "3月8日起纳入报销。", "甘草颗粒3月8日起纳入报销。", "金额"),
+        ("一共办了多少起案子", "有12家医院。", "上海试点平台有12家医院参与。", "多少起"),
+        ("追回来的占多少钱", "有12家医院。", "上海试点平台有12家医院参与。", "金额"),
         ("平台上线结了多少笔", "有12家医院。", "上海试点平台有12家医院参与。", "多少笔"),
     ],
 )
@@ -41,9 +43,18 @@ def test_what_the_cited_text_does_not_speak_of_is_named(question: str, answer: s
     assert named in "".join(lacks(question, answer, text))
 
 
-def test_what_a_number_is_of_anything_needs_not_be_said() -> None:
-    text = "公卫人员占编制的比例不低于25%。"
-    assert lacks("公卫人员编制的底线是几成", text, text) == ()
+@pytest.mark.parametrize(
+    ("asked", "text"),
+    [
+        ("公卫人员编制的底线是几成", "公卫人员占编制的比例不低于25%。"),
+        ("培训班一共培训了多少人次", "培训班培训2395人次。"),
+        ("落地多少天以内能刷码看病", "出生后180天内均可凭医保码就医。"),
+        ("补助标准涨了几块钱", "财政补助标准提高30元。"),
+        ("公安一块儿办了多少起案子", "联合公安机关侦办医保案件3018起。"),
+    ],
+)
+def test_what_a_number_is_of_anything_needs_not_be_said(asked: str, text: str) -> None:
+    assert lacks(asked, text, text) == ()
 
 
 def test_what_an_instruction_wants_to_be_told_is_not_asked_for() -> None:
@@ -70,6 +81,12 @@ def test_a_hospital_by_its_short_name_must_be_named_in_full_or_in_short() -> Non
     assert lacks("浙大二院日间手术占比是多少", "日间手术占比达32%。", text) == ()
 
 
+def test_a_hospital_of_chinese_medicine_is_written_in_two_ways() -> None:
+    text = "甲市第一中医医院违规收取两项费用。"
+    assert lacks("甲市第一中医院收了哪两项费用", text, text) == ()
+    assert lacks("甲市第二中医院收了哪两项费用", text, text) == ("二中医院",)
+
+
 def test_the_region_may_stand_in_the_heading_or_before_the_sentence() -> None:
     text = "湖南：抓集群\n全省中药种植面积达485万亩。"
     assert lacks("湖南中药材种了多少亩", "中药种植面积达485万亩。", text, "湖南：抓集群") == ()
@@ -91,6 +108,12 @@ def test_where_a_name_is_asked_for_a_text_without_one_lacks_it() -> None:
     assert lacks("定了是哪家医院", "力争新增1~2家国家医学中心。", "力争新增1~2家国家医学中心。") == ("医院",)
     assert lacks("挂牌在哪家医院", "在内蒙古国际蒙医医院挂牌。", "在内蒙古国际蒙医医院挂牌。") == ()
     assert lacks("大会在哪个城市开", "大会深化交流合作。", "大会深化交流合作。") == ("城市",)
+
+
+def test_the_title_of_an_article_may_name_the_hospital() -> None:
+    text = "医院高标准推进第五临床医学院建设。"
+    passages = ALIGNER.passages([whole(article(text, title="湖州市中心医院：奋力打造样本"))])
+    assert RELEVANCE.lacks("第五临床医学院建在哪家医院", [ALIGNER.align(text, passages)]) == ()
 
 
 def test_a_term_in_quotation_marks_must_stand_in_the_cited_passage() -> None:

@@ -10,14 +10,14 @@ from rag.answer.kinds import Kind, sides
 from rag.answer.quoting import quote
 from rag.answer.ranking import RankedSentence
 from rag.answer.reading import Reading
-from rag.answer.selection import select
+from rag.answer.selection import select, with_others
 from rag.corpus.words import Words
 from tests.builders import article, whole
 
 WORDS = Words()
 ALIGNER = Aligner(WORDS.tokens, lambda _: 1.0, lambda *_: 0.0)
 PLAN = (
-    "2025年，我省重点做好三件事：一是加强人才培养，建立师承制度。成效明显。二是推进科技创新。三是壮大中药产业。\n"
+    "2025年，我省重点做好三件事：一是加强人才培养，建立师承制度，评选一批名中医，开办师承班。成效明显。二是推进科技创新。三是壮大中药产业。\n"
     "全省医院共有床位9万张。"
 )
 
@@ -36,7 +36,11 @@ def quoted(kind: Kind, question: str, rows: list[RankedSentence]) -> list[str]:
 def test_the_items_of_an_enumeration_are_found_each_to_its_first_sentence() -> None:
     found = enumerations(article(PLAN, title="题目"))
     texts = [[PLAN[a:b] for a, b in one.items] for one in found]
-    assert ["一是加强人才培养，建立师承制度。", "二是推进科技创新。", "三是壮大中药产业。"] in texts
+    assert [
+        "一是加强人才培养，建立师承制度，评选一批名中医，开办师承班。",
+        "二是推进科技创新。",
+        "三是壮大中药产业。",
+    ] in texts
 
 
 def test_marks_that_do_not_count_up_from_one_are_no_enumeration() -> None:
@@ -60,6 +64,14 @@ def test_a_comparison_of_several_things_has_the_list_of_each_side() -> None:
     for item in ("一是种植药材。", "二是培养人才。", "一是建工作室。", "二是办夜市。", "三是扩种植。"):
         assert any(item in one for one in told), item
     assert "湖南召开会议。" not in told
+
+
+def test_of_two_quotes_that_overlap_the_longer_is_told() -> None:
+    of = whole(article(PLAN, title="题目"))
+    item = ALIGNER.passages([of])[0]
+    longer = ALIGNER.passage(of, (item.span[0], item.span[1] + 5))
+    assert with_others([item], [longer]) == (longer,)
+    assert with_others([longer], [item]) == (longer,)
 
 
 def test_a_region_is_compared_with_the_whole_country() -> None:
