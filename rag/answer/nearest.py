@@ -18,6 +18,8 @@ from rag.schema import Article
 
 LONGEST = 900
 """Characters of a section that may be quoted whole."""
+SECOND = 300
+"""Characters of the second nearest stretch at most: what else was meant by the question."""
 SEEN = 400
 """Characters of a stretch that are embedded."""
 KEPT = 64
@@ -49,18 +51,25 @@ class Nearest:
         nearness = [float(vector @ asked) for vector in told]
         return [p for _, p in sorted(zip(nearness, passages, strict=True), key=lambda pair: -pair[0])]
 
-    def stretch(self, question: str, article: Article) -> tuple[Span, ...]:
-        """Return the spans to quote of the nearest stretch; nothing where the article has none."""
-        stretches, introduced, begun = self._vectors(article)
-        if not stretches:
-            return ()
+    def stretches(self, question: str, article: Article) -> list[tuple[Span, ...]]:
+        """Return the spans to quote of the nearest stretch, and of the second where it is short and another one."""
+        found, introduced, begun = self._vectors(article)
+        if not found:
+            return []
         asked = self._embedder.embed([question])[0]
-        return stretches[int((introduced @ asked + begun @ asked).argmax())].spans
+        first, *rest = [found[n].spans for n in (-(introduced @ asked + begun @ asked)).argsort()]
+        second = next((spans for spans in rest if not _overlap(first, spans)), ())
+        return [first, second] if second and sum(b - a for a, b in second) <= SECOND else [first]
 
     def _embedded(self, article: Article) -> tuple[Sequence[_Candidate], Vector, Vector]:
         found = _stretches(article)
         vectors = self._embedder.embed([*(s.introduced for s in found), *(s.begins for s in found)])
         return found, vectors[: len(found)], vectors[len(found) :]
+
+
+def _overlap(some: Sequence[Span], others: Sequence[Span]) -> bool:
+    """Whether any of the spans overlap."""
+    return any(max(a, c) < min(b, d) for a, b in some for c, d in others)
 
 
 def _stretches(article: Article) -> list[_Candidate]:

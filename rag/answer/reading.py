@@ -107,7 +107,7 @@ class EvidenceReader:
             selected = self._with_following(question, selected)
         quotes = selected.quotes
         if quotes and kind in {Kind.LIST, Kind.SUMMARY} and not selected.complete:
-            quotes = with_others(quotes, self._stretch(question, ranked[0].passage.chunk.article))
+            quotes = with_others(quotes, self._stretches(question, ranked[0].passage.chunk.article))
             quotes = with_others(quotes, self._near(question, ranked, quotes))
         elif kind is Kind.COMPARE or SEVERALLY.search(asked_now(question)):
             quotes = (*quotes, *self._stating(question, ranked, quotes))
@@ -173,9 +173,13 @@ class EvidenceReader:
         rest = [p for p in own if not any(q.holds(p) or p.holds(q) for q in quotes)]
         return self._nearest.sentences(asked_now(question), rest) if self._nearest else []
 
-    def _stretch(self, question: str, article: Article) -> list[Passage]:
-        """The stretch of `article` that is nearest to what is asked: its items, or a section's sentences."""
-        spans = self._nearest.stretch(asked_now(question), article) if self._nearest else ()
+    def _stretches(self, question: str, article: Article) -> list[Passage]:
+        """The stretches of `article` that are nearest to what is asked: their items, or a section's sentences."""
+        stretches = self._nearest.stretches(asked_now(question), article) if self._nearest else []
+        return [passage for spans in stretches for passage in self._passages(article, spans)]
+
+    def _passages(self, article: Article, spans: Sequence[Span]) -> list[Passage]:
+        """The items that the spans are, or the sentences of the only one."""
         chunks = [Chunk(article, *span) for span in spans]
         if len(chunks) == 1:
             return self._aligner.passages(chunks)

@@ -22,7 +22,7 @@ RURAL = article(f"背景\n{REASONS}\n举措\n{STEPS}", "背景", "举措", title
 
 
 def quoted(of: Article, question: str, embedder: Embedder) -> str:
-    return "".join(of.text[a:b] for a, b in Nearest(embedder).stretch(question, of))
+    return "".join(of.text[a:b] for spans in Nearest(embedder).stretches(question, of)[:1] for a, b in spans)
 
 
 @pytest.fixture(params=["hashing", pytest.param("real", marks=pytest.mark.model)])
@@ -48,6 +48,14 @@ def test_the_embedding_model_sees_what_shares_no_word_with_the_question() -> Non
     told = quoted(RURAL, "英国动了哪几刀", App(load_settings()).embedder)
     assert "引入内部市场" in told
     assert "公共债务" not in told
+
+
+def test_a_second_stretch_is_quoted_where_it_is_short(monkeypatch: pytest.MonkeyPatch) -> None:
+    nearest = Nearest(HashingEmbedder(512))
+    first, second = nearest.stretches("改革有哪些背景", RURAL)
+    assert not set(first) & set(second)
+    monkeypatch.setattr("rag.answer.nearest.SECOND", sum(b - a for a, b in second) - 1)
+    assert nearest.stretches("改革有哪些背景", RURAL) == [first]
 
 
 def test_an_article_without_lists_and_sections_has_none() -> None:
