@@ -22,7 +22,7 @@ from rich.table import Table
 from eval.bench.quoting import DATASETS, NAMES
 from eval.cases import Case
 from eval.fitting import development_cases
-from rag.answer.extracting import AGAIN, DOUBTED, LISTED, NULL, SEVERAL
+from rag.answer.extracting import AGAIN, COUNTED, DOUBTED, LISTED, NULL, SEVERAL
 from rag.errors import UsageError
 from rag.ports import Extractor
 from rag.schema import Message
@@ -104,7 +104,8 @@ def main() -> None:
     console = Console(width=110)
     app = App(load_settings())
     own = app.settings.null_bias
-    names = {own: "一件事", own + DOUBTED: "一件事，规则有疑", own + AGAIN: "说“无”的再找一次"}
+    names = {own: "一件事", own + COUNTED: "一件事，问数的", own + DOUBTED: "一件事，规则有疑"}
+    names |= {own + AGAIN: "说“无”的再找一次"}
     names |= {own + LISTED: "列举、概括", own + SEVERAL: "其余"}
     found = odds(app, cases, console)
     table = Table(title=f"大模型的“无”（{len(cases)} 题；有答案的几题、没有的几题低于界线而被拒）")

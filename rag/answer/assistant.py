@@ -21,6 +21,7 @@ from rag.answer.extracting import (
     AGAIN,
     CHARACTERS,
     CHECKED,
+    COUNTED,
     DOUBTED,
     FARTHER,
     LISTED,
@@ -34,8 +35,9 @@ from rag.answer.extracting import (
 )
 from rag.answer.forms import NOT_HELD, Numbered, asked_of, table, timeline
 from rag.answer.kinds import Kind, asks_yes_or_no
+from rag.answer.measures import COUNT
 from rag.answer.provenance import asks_provenance, provenance
-from rag.answer.question import as_told, leans, normalise, parts, standalone
+from rag.answer.question import as_told, asked_now, leans, normalise, parts, standalone
 from rag.answer.quoting import LLM_FAILED, quote, quoted_whole
 from rag.answer.reading import EvidenceReader, Reading
 from rag.answer.recurring import Figure, recurring
@@ -308,7 +310,8 @@ class Assistant:
             return quoted
         yield Stage("生成")
         doubted = not quoted.standing
-        copied = extraction.copy(prompt, DOUBTED if doubted else 0.0)
+        counted = COUNTED if COUNT.search(asked_now(part.question)) else 0.0
+        copied = extraction.copy(prompt, DOUBTED if doubted else counted)
         text = plain((yield from self._listened(copied, clock)))
         yield Stage("核对")
         sure = copied.sure >= SURE

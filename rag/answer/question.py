@@ -213,6 +213,10 @@ _TOTALS = re.compile(r"^(?:一共|总共|合计|其中|分别|具体|各自?)")
 _TAIL = "？?。！!，, "
 _SHORT = 9
 """A question of fewer characters than this, asked after another one, leans on it."""
+_LONG = 22
+"""Characters from which a question that names nothing has a subject of its own all the same."""
+_ANY = re.compile(r"所有|全部|各|哪|多少|几|什么|够")
+"""What is no name though it ends like one: 所有医院."""
 
 
 def standalone(question: str, history: Sequence[Turn] = ()) -> str:
@@ -245,9 +249,10 @@ def _clean(question: str) -> str:
 
 
 def _stands_alone(question: str) -> bool:
-    """Whether the question names a place, a title, an institution, or is long enough to carry its own subject."""
-    named = bool(places(question) or _ENTITY.search(question))
-    return named or (len(question) >= _SHORT + 5 and not _TOTALS.search(question))
+    """Whether the question names a place, a title, an institution, or is long enough to have its own subject."""
+    named = any(not _ANY.search(match.group()) for match in _ENTITY.finditer(question))
+    named = named or bool(places(question) or cities(question))
+    return named or (len(question) >= _LONG and not _TOTALS.search(question))
 
 
 _COUNTED = re.compile(r"(?:几|多少)[个家所名位项条种支间张]?(?P<thing>[\u4e00-\u9fa5“”]{3,})[?？]?$")

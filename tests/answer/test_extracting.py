@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from rag.answer.assistant import NOT_STATED, REFUSAL, Assistant
-from rag.answer.extracting import AGAIN, DOUBTED, LISTED, NULL, SEVERAL, SURE, Extraction, copying, is_null
+from rag.answer.extracting import AGAIN, COUNTED, DOUBTED, LISTED, NULL, SEVERAL, SURE, Extraction, copying, is_null
 from rag.answer.kinds import asks_yes_or_no
 from rag.errors import LlmTimeout
 from rag.schema import Mode, Verdict
@@ -106,7 +106,7 @@ def test_a_name_that_begins_like_nothing_is_a_copy() -> None:
 def test_how_far_the_llm_is_believed_is_a_setting(ask: Ask) -> None:
     llm = ScriptedGenerator("2000余家")
     ask(llm).answer(ASKED)
-    assert llm.moved == [{NULL: BIAS}]
+    assert llm.moved == [{NULL: BIAS + COUNTED}]
 
 
 DOUBTFUL = "厦门的即时结算系统花了多少钱？"
