@@ -7,6 +7,7 @@ run and without an LLM. Nothing is asserted; questions of a test split are never
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,7 +20,7 @@ from rich.table import Table
 from eval.cases import Case
 from eval.fitting import development_cases
 from eval.metrics import answer_scores
-from rag.answer import quoting, reading, selection
+from rag.answer import nearest, quoting, reading, selection
 from rag.answer.kinds import Kind
 from rag.answer.selection import Selection
 from rag.records import answer_record
@@ -48,6 +49,12 @@ OFF: Sequence[tuple[str, Any, str, Any]] = (
     ("概括不列小标题", selection, "HALF", NEVER),
     ("别的文章同样放宽", selection, "OTHER", 0.0),
     ("只按得分，不看补全", selection, "NEW", 0.0),
+    ("列举、概括不加意思最近的几句", reading, "NEAREST", 0),
+    ("不加第二近的一段", nearest, "SECOND", -1),
+    ("比较、逐项问数不加最近的几句", reading, "SEVERAL", 0),
+    ("不找写着所问之数的一句", selection, "_stating", lambda *_: []),
+    ("不往后找所问的数", reading, "FOLLOWING", 0),
+    ("不带所指的前一句", reading, "_REFERS", re.compile(r"(?!)")),
     ("不注明地方", quoting, "_to_be_named", lambda quotes: [None] * len(quotes)),
 )
 """What is switched off: its name, where it is, and what stands there instead."""
