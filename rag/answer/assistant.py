@@ -29,6 +29,7 @@ from rag.answer.extracting import (
     SEVERAL,
     SURE,
     Extraction,
+    but_null,
     copying,
     is_null,
     told_by_copy,
@@ -312,7 +313,7 @@ class Assistant:
         doubted = not quoted.standing
         counted = COUNTED if COUNT.search(asked_now(part.question)) else 0.0
         copied = extraction.copy(prompt, DOUBTED if doubted else counted)
-        text = plain((yield from self._listened(copied, clock)))
+        text = plain((yield from self._listened(but_null(copied), clock)))
         yield Stage("核对")
         sure = copied.sure >= SURE
         if is_null(text):
@@ -329,7 +330,7 @@ class Assistant:
         if not farther:
             return refused
         copied = extraction.copy(copying(part.question, farther, FARTHER), AGAIN)
-        text = plain((yield from self._listened(copied, clock)))
+        text = plain((yield from self._listened(but_null(copied), clock)))
         if is_null(text):
             return refused
         told = told_by_copy(text, quoted_whole(farther))

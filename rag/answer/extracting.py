@@ -7,7 +7,7 @@ is to say 无 (SQuAD 2.0's null answer) tells a near miss from an answer better 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
 from string import Template
 
@@ -92,6 +92,17 @@ def _prompt() -> tuple[tuple[Message, ...], Template]:
 def is_null(text: str) -> bool:
     """Whether what was copied is that there is nothing to copy."""
     return letters(text) in {"", NULL}
+
+
+def but_null(pieces: Iterable[str]) -> Iterator[str]:
+    """Yield what is copied, nothing where it is that there is nothing to copy: 无 is no draft to be shown."""
+    held, said = "", False
+    for piece in pieces:
+        held += piece
+        said = said or not is_null(held)
+        if said:
+            yield held
+            held = ""
 
 
 def told_by_copy(text: str, quotes: Sequence[Aligned]) -> tuple[Aligned, ...]:

@@ -9,7 +9,7 @@ from rag.answer.numbers import Quantity, all_quantities
 SURELY = 10
 """From this on a number without a known measure word counts something: 二级 and 三甲 do not."""
 COUNT = re.compile(
-    r"(?P<percent>百分之(?:几|多少)|占(?:比|了|到)?(?:多少(?!钱|[万亿]*元)|几成))|(?:多少|(?<!第)几)(?P<unit>人次|英镑|美元|欧元|日元|[万亿]*元|块钱|[个家条项亩间张人名位种所例件座台套只支次份天年月周成倍岁钱分笔单户批起宗款篇部本册辆枚株吨])?|多[大高](?:的)?(?:比例|占比)|(?:比例|占比|率)(?:是|为|达|有|多高|多大)"
+    r"(?P<percent>百分之(?:几|多少)|占(?:比|了|到)?(?:多少(?!钱|[万亿]*元)|几成))|(?:多少|(?<!第)几)(?P<unit>人次|英镑|美元|欧元|日元|[万亿]*元|块钱|[个家条项亩间张人名位种所例件座台套只支次份天年月周成倍岁钱分笔单户批起宗款篇部本册辆枚株吨场])?|多[大高](?:的)?(?:比例|占比)|(?:比例|占比|率)(?:是|为|达|有|多高|多大)"
 )
 """What asks for a number, and the measure word that it asks by."""
 _PERSON, _PLACE, _THING = frozenset("人名位"), frozenset("家所个"), frozenset("项个条种款")
@@ -17,7 +17,7 @@ _UNITS = (
     dict.fromkeys("人名位", _PERSON)
     | dict.fromkeys("家所", _PLACE)
     | dict.fromkeys("项条种款", _THING)
-    | {unit: frozenset({unit}) for unit in ("人次", *"亩间张座台套户批")}
+    | {unit: frozenset({unit}) for unit in ("人次", *"亩间张座台套户批场辆枚株吨")}
     | dict.fromkeys("笔单", frozenset("笔单"))
     | dict.fromkeys("起宗件", frozenset("起宗件例"))
     | dict.fromkeys("部本册篇", frozenset("部本册篇"))
@@ -26,7 +26,7 @@ _UNITS = (
 )
 """Asked measure word -> measure words of an answer; others say too little."""
 MEASURES = frozenset(
-    "类批处个家条项亩间张人名位元种所例件座台套只支次份天日年月周成倍岁分页期笔单户起宗款篇部本册辆枚株吨"
+    "类批处个家条项亩间张人名位元种所例件座台套只支次份天日年月周成倍岁分页期笔单户起宗款篇部本册辆枚株吨场"
 ) | {"人次"}
 """What stands behind a number and is none of these (553.99万参保人) is the thing itself."""
 _MONEY = tuple(_UNITS[unit] for unit in ("钱", "元", "英镑", "美元", "欧元", "日元", "块钱"))
@@ -50,7 +50,9 @@ def _fits(count: re.Match[str], text: str, quantity: Quantity) -> bool:
     if quantity.kind in DATES and (quantity.kind != "day" or wanted in _MONEY):
         return False
     behind = measure(text, quantity)
-    return behind in wanted or (behind not in MEASURES and wanted not in _MONEY and quantity.value >= SURELY)
+    return behind in wanted or (
+        behind.isalpha() and behind not in MEASURES and wanted not in _MONEY and quantity.value >= SURELY
+    )
 
 
 def measure(text: str, quantity: Quantity) -> str:

@@ -84,7 +84,7 @@ class Relevance:
         count = self._asked_count(question)
         if not missing and count:
             missing = self._count(question, count, aligned)
-        return tuple(dict.fromkeys(missing))
+        return tuple(dict.fromkeys(missing or _uncounted(question, passages)))
 
     def _unstated(self, question: str, aligned: Sequence[Aligned]) -> tuple[str, ...]:
         """The kinds of things that a question for one fact expects and neither answer nor cited sentence states."""
@@ -169,6 +169,13 @@ class Relevance:
 def asks_one_fact(question: str) -> bool:
     """Whether `question` asks for one thing, which a few words of one sentence tell."""
     return kind_of(question) is Kind.FACT and len(_ASKING.findall(asked_now(question))) == 1
+
+
+def _uncounted(question: str, passages: Sequence[Passage]) -> list[str]:
+    """What a comparison asks a number by, where no cited sentence states any such number."""
+    asked = asked_now(question)
+    count = COUNT.search(asked) if kind_of(asked) is Kind.COMPARE else None
+    return [f"“{count.group()}”"] if count and not any(fitting(count, p.text) for p in passages) else []
 
 
 def _years(question: str, passages: Sequence[Passage]) -> list[str]:

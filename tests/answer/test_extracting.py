@@ -8,7 +8,19 @@ from pathlib import Path
 import pytest
 
 from rag.answer.assistant import NOT_STATED, REFUSAL, Assistant
-from rag.answer.extracting import AGAIN, COUNTED, DOUBTED, LISTED, NULL, SEVERAL, SURE, Extraction, copying, is_null
+from rag.answer.extracting import (
+    AGAIN,
+    COUNTED,
+    DOUBTED,
+    LISTED,
+    NULL,
+    SEVERAL,
+    SURE,
+    Extraction,
+    but_null,
+    copying,
+    is_null,
+)
 from rag.answer.kinds import asks_yes_or_no
 from rag.errors import LlmTimeout
 from rag.schema import Mode, Verdict
@@ -107,6 +119,13 @@ def test_how_far_the_llm_is_believed_is_a_setting(ask: Ask) -> None:
     llm = ScriptedGenerator("2000余家")
     ask(llm).answer(ASKED)
     assert llm.moved == [{NULL: BIAS + COUNTED}]
+
+
+@pytest.mark.parametrize(
+    ("pieces", "told"), [(["无"], []), (["无", "。"], []), (["无", "锡市", "。"], ["无锡市", "。"]), (["20"], ["20"])]
+)
+def test_the_null_answer_is_no_draft(pieces: list[str], told: list[str]) -> None:
+    assert list(but_null(pieces)) == told
 
 
 DOUBTFUL = "厦门的即时结算系统花了多少钱？"

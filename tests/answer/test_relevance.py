@@ -110,6 +110,12 @@ def test_where_a_name_is_asked_for_a_text_without_one_lacks_it() -> None:
     assert lacks("大会在哪个城市开", "大会深化交流合作。", "大会深化交流合作。") == ("城市",)
 
 
+def test_a_comparison_of_numbers_needs_one() -> None:
+    text = "广东掀起夜市热潮。浙江办了夜市。浙江指数达到80.23。"
+    assert lacks("广东和浙江的夜市各办了多少场", text, text) == ("“多少场”",)
+    assert lacks("广东和浙江的夜市各办了多少场", text, text.replace("热潮", "300场")) == ()
+
+
 def test_the_title_of_an_article_may_name_the_hospital() -> None:
     text = "医院高标准推进第五临床医学院建设。"
     passages = ALIGNER.passages([whole(article(text, title="湖州市中心医院：奋力打造样本"))])
