@@ -176,7 +176,12 @@ class EvidenceReader:
     def _stretches(self, question: str, article: Article) -> list[Passage]:
         """The stretches of `article` that are nearest to what is asked: their items, or a section's sentences."""
         stretches = self._nearest.stretches(asked_now(question), article) if self._nearest else []
-        return [passage for spans in stretches for passage in self._passages(article, spans)]
+        passages = [passage for spans in stretches for passage in self._passages(article, spans)]
+        named = set(places(question))
+        homes = [
+            set(places("".join((*article.section_path(p.span[0]), p.text if p.is_heading else "")))) for p in passages
+        ]
+        return [p for p, home in zip(passages, homes, strict=True) if not (named and home) or home & named]
 
     def _passages(self, article: Article, spans: Sequence[Span]) -> list[Passage]:
         """The items that the spans are, or the sentences of the only one."""
