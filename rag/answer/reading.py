@@ -178,10 +178,7 @@ class EvidenceReader:
         stretches = self._nearest.stretches(asked_now(question), article) if self._nearest else []
         passages = [passage for spans in stretches for passage in self._passages(article, spans)]
         named = set(places(question))
-        homes = [
-            set(places("".join((*article.section_path(p.span[0]), p.text if p.is_heading else "")))) for p in passages
-        ]
-        return [p for p, home in zip(passages, homes, strict=True) if not (named and home) or home & named]
+        return [p for p in passages if not _is_elsewhere(named, "".join(article.section_path(p.span[0])))]
 
     def _passages(self, article: Article, spans: Sequence[Span]) -> list[Passage]:
         """The items that the spans are, or the sentences of the only one."""
@@ -219,8 +216,14 @@ def _of_the_regions(question: str, ranked: list[RankedSentence]) -> list[RankedS
     named = set(places(question))
     if not named:
         return ranked
-    kept = [row for row in ranked if not (home := set(places(row.passage.context))) or home & named]
+    kept = [row for row in ranked if not _is_elsewhere(named, row.passage.context)]
     return kept or ranked
+
+
+def _is_elsewhere(named: set[str], heads: str) -> bool:
+    """Whether headings name regions, but none of those that are `named`."""
+    home = set(places(heads))
+    return bool(named and home) and home.isdisjoint(named)
 
 
 def _of_the_year(question: str, ranked: list[RankedSentence]) -> list[RankedSentence]:
