@@ -14,7 +14,7 @@ import numpy as np
 from rag.answer.citing import Aligned, Passage
 from rag.answer.dates import asked_year
 from rag.answer.expected import unstated
-from rag.answer.kinds import Kind, kind_of, sides
+from rag.answer.kinds import Kind, asks_for_several, kind_of, sides
 from rag.answer.measures import COUNT, fitting
 from rag.answer.numbers import all_quantities
 from rag.answer.question import asked_now
@@ -174,7 +174,8 @@ def asks_one_fact(question: str) -> bool:
 def _uncounted(question: str, passages: Sequence[Passage]) -> list[str]:
     """What a comparison asks a number by, where no cited sentence states any such number."""
     asked = asked_now(question)
-    count = COUNT.search(asked) if kind_of(asked) is Kind.COMPARE else None
+    compares = kind_of(asked) is Kind.COMPARE and not asks_for_several(asked)
+    count = COUNT.search(asked) if compares else None
     return [f"“{count.group()}”"] if count and not any(fitting(count, p.text) for p in passages) else []
 
 

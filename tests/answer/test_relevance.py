@@ -116,6 +116,11 @@ def test_a_comparison_of_numbers_needs_one() -> None:
     assert lacks("广东和浙江的夜市各办了多少场", text, text.replace("热潮", "300场")) == ()
 
 
+def test_a_comparison_of_several_things_needs_no_number() -> None:
+    text = "四川：深化综合改革。云南：培养人才。"
+    assert lacks("四川和云南今年中医药抓哪几件事，对比有什么异同", text, text) == ()
+
+
 def test_the_title_of_an_article_may_name_the_hospital() -> None:
     text = "医院高标准推进第五临床医学院建设。"
     passages = ALIGNER.passages([whole(article(text, title="湖州市中心医院：奋力打造样本"))])
