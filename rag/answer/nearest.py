@@ -20,6 +20,8 @@ LONGEST = 900
 """Characters of a section that may be quoted whole."""
 SECOND = 300
 """Characters of the second nearest stretch at most: what else was meant by the question."""
+UNFOLDED = 300
+"""Characters of an enumeration at most that is quoted with the item that leads to it."""
 SEEN = 400
 """Characters of a stretch that are embedded."""
 KEPT = 64
@@ -58,6 +60,7 @@ class Nearest:
             return []
         asked = self._embedder.embed([question])[0]
         first, *rest = [found[n].spans for n in (-(introduced @ asked + begun @ asked)).argsort()]
+        first = _unfolded(first, article)
         second = next((spans for spans in rest if not _overlap(first, spans)), ())
         return [first, second] if second and sum(b - a for a, b in second) <= SECOND else [first]
 
@@ -65,6 +68,16 @@ class Nearest:
         found = _stretches(article)
         vectors = self._embedder.embed([*(s.introduced for s in found), *(s.begins for s in found)])
         return found, vectors[: len(found)], vectors[len(found) :]
+
+
+def _unfolded(spans: tuple[Span, ...], article: Article) -> tuple[Span, ...]:
+    """The spans of an enumeration, with the items of those short ones that its own items lead to (二、…：（一）…)."""
+    for one in enumerations(article):
+        inside = len(spans) > 1 and spans[0][0] < one.items[0][0] and _overlap(spans[1:], (one.lead,))
+        short = sum(end - start for start, end in one.items) <= UNFOLDED
+        if inside and short and not _overlap(spans, one.items[1:]):
+            spans = (*spans, *(item for item in one.items if not _overlap(spans, (item,))))
+    return tuple(sorted(spans))
 
 
 def _overlap(some: Sequence[Span], others: Sequence[Span]) -> bool:

@@ -58,6 +58,15 @@ def test_a_second_stretch_is_quoted_where_it_is_short(monkeypatch: pytest.Monkey
     assert nearest.stretches("改革有哪些背景", RURAL) == [first]
 
 
+def test_what_an_item_of_a_list_leads_to_is_quoted_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    inner = "（一）完善规划。（二）统筹政策。（三）共享要素。"
+    parts = f"区域融合提两条建议。\n一、机制已经形成。\n二、制度要融合共建。{inner}"
+    of = article(parts, title="区域一体化")
+    assert "（二）统筹政策。" in quoted(of, "区域融合提两条建议", HashingEmbedder(512))
+    monkeypatch.setattr("rag.answer.nearest.UNFOLDED", 10)
+    assert "（二）统筹政策。" not in quoted(of, "区域融合提两条建议", HashingEmbedder(512))
+
+
 def test_an_article_without_lists_and_sections_has_none() -> None:
     assert quoted(article("全省中药种植面积达485万亩。"), "有哪些做法", HashingEmbedder()) == ""
 
