@@ -20,7 +20,7 @@ from rich.table import Table
 from eval.cases import Case
 from eval.fitting import development_cases
 from eval.metrics import answer_scores
-from rag.answer import nearest, quoting, reading, selection
+from rag.answer import assistant, nearest, quoting, reading, selection
 from rag.answer.kinds import Kind
 from rag.answer.selection import Selection
 from rag.records import answer_record
@@ -29,7 +29,7 @@ from rag.settings import load as load_settings
 from rag.wiring import App
 
 DATASETS = ROOT / "eval" / "datasets"
-NAMES = ("dev.jsonl", "newsletters.jsonl", "more.jsonl", "fresh.jsonl", "third.jsonl")
+NAMES = ("dev.jsonl", "newsletters.jsonl", "more.jsonl", "fresh.jsonl", "third.jsonl", "sixth.jsonl")
 """Those with development questions."""
 SCORES = ("fully_correct", "key_facts", "citation_recall", "citation_precision", "evidence_cited", "false_refusal")
 NEVER = 99.0
@@ -55,7 +55,11 @@ OFF: Sequence[tuple[str, Any, str, Any]] = (
     ("不找写着所问之数的一句", selection, "_stating", lambda *_: []),
     ("不往后找所问的数", reading, "FOLLOWING", 0),
     ("不带所指的前一句", reading, "_REFERS", re.compile(r"(?!)")),
-    ("不注明地方", quoting, "_to_be_named", lambda quotes: [None] * len(quotes)),
+    ("不注明地方", quoting, "_home", lambda _: None),
+    ("一项里的小列举不展开", nearest, "_unfolded", lambda spans, _: spans),
+    ("也照录谁在讲的一行", reading, "_WHO", re.compile("")),
+    ("几个地方的不逐个问", assistant, "of_each", lambda question: (question,)),
+    ("命令也当问题", assistant, "without_orders", str),
 )
 """What is switched off: its name, where it is, and what stands there instead."""
 
@@ -73,10 +77,10 @@ def switched(where: Any, name: str, value: Any) -> Iterator[None]:
 
 def measure(app: App, cases: Sequence[Case]) -> list[float]:
     """Return the mean of each of `SCORES` over the questions, answered in quotes."""
-    assistant = app.assistant(use_llm=False)
+    quotes = app.assistant(use_llm=False)
     rows = []
     for case in cases:
-        scores = answer_scores(case, answer_record(assistant.answer(case.question, case.history), case.id))
+        scores = answer_scores(case, answer_record(quotes.answer(case.question, case.history), case.id))
         rows.append([np.nan if scores[name] is None else float(scores[name] or 0.0) for name in SCORES])
     return [float(mean) for mean in np.nanmean(np.array(rows), axis=0)]
 

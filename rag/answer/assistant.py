@@ -26,19 +26,21 @@ from rag.answer.extracting import (
     FARTHER,
     LISTED,
     MANY,
+    NEARLY,
     SEVERAL,
     SURE,
     Extraction,
     but_null,
+    checking,
     copying,
     is_null,
     told_by_copy,
 )
-from rag.answer.forms import NOT_HELD, Numbered, asked_of, table, timeline
+from rag.answer.forms import NOT_HELD, Numbered, asked_of, of_each, table, timeline
 from rag.answer.kinds import Kind, asks_yes_or_no
 from rag.answer.measures import COUNT
 from rag.answer.provenance import asks_provenance, provenance
-from rag.answer.question import as_told, asked_now, leans, normalise, parts, standalone
+from rag.answer.question import as_told, asked_now, leans, normalise, parts, standalone, without_orders
 from rag.answer.quoting import LLM_FAILED, quote, quoted_whole
 from rag.answer.reading import EvidenceReader, Reading
 from rag.answer.recurring import Figure, recurring
@@ -248,12 +250,15 @@ class Assistant:
         """What `parts` does, of a question in its normal form, which is `alone` by itself."""
         named = places(alone) if scenario and scenario.table else ()
         if len(named) < 2:
-            return tuple(self._part(self._alone(one, history), scenario) for one in parts(asked))
+            each = [self._alone(one, history) for one in parts(asked)]
+            if scenario is None:
+                each = [of_one for one in each for of_one in of_each(one)]
+            return tuple(self._part(one, scenario) for one in dict.fromkeys(each))
         rows = [(place, one) for place in named for one in parts(asked_of(place, alone))]
         return tuple(self._part(one, scenario, place) for place, one in rows)
 
     def _normalised(self, question: str) -> str:
-        return self._spelling(normalise(question, self._max_question_chars))
+        return self._spelling(without_orders(normalise(question, self._max_question_chars)))
 
     def _alone(self, question: str, history: Sequence[Turn]) -> str:
         """The question by itself, with the typos in what was asked before put right too."""
@@ -317,11 +322,22 @@ class Assistant:
         yield Stage("核对")
         sure = copied.sure >= SURE
         if is_null(text):
-            return quoted if doubted else (yield from self._sought(part, extraction, clock))
+            if doubted:
+                return quoted
+            return (
+                quoted
+                if self._nearly(part, extraction, prompt)
+                else (yield from self._sought(part, extraction, clock))
+            )
         if doubted:
             return quoted if sure else replace(quoted, standing=found, quoted=True)
         told = told_by_copy(text, found) if sure else None
         return _beside_others(replace(quoted, standing=told, quoted=False)) if told else quoted
+
+    def _nearly(self, part: Part, extraction: Extraction, prompt: Sequence[Message]) -> bool:
+        """Whether the LLM, made to answer where it nearly did, says of its answer that it is right."""
+        text = plain("".join(extraction.copy(prompt, NEARLY)))
+        return not is_null(text) and extraction.confirms(checking(part.question, part.reading.shown, text))
 
     def _sought(self, part: Part, extraction: Extraction, clock: _Clock) -> Drafting[Event, None, _Told]:
         """Have a fact that is not in the quotes copied from what is nearest in meaning, more surely, or refuse."""
@@ -531,7 +547,8 @@ def _laid_out(told: Sequence[_Told]) -> Numbered:
     """What stood of every part in the form of its scenario, running text unless told otherwise."""
     if rows := _rows(told):
         return table(rows)
-    standing = distinct_aligned([item for one in told for item in one.standing])
+    parts_told = [[replace(one.standing[0], opens=True), *one.standing[1:]] for one in told if one.standing]
+    standing = distinct_aligned([item for part in parts_told for item in part])
     scenario = told[0].part.scenario
     return timeline(standing) if scenario and scenario.timeline else number(standing)
 

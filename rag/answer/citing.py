@@ -78,6 +78,14 @@ class Passage:
         return any(s.start == start and s.start + len(s.heading) >= end for s in self.chunk.article.sections)
 
     @property
+    def is_byline(self) -> bool:
+        """Whether it is what stands right below a heading and is no sentence: who speaks there."""
+        article = self.chunk.article
+        heads = (s.start + len(s.heading) for s in article.sections if s.start < self.span[0])
+        below = any(not article.text[end : self.span[0]].strip() for end in heads)
+        return below and not self.is_heading and not self.text.endswith(tuple(f"{ENDS}—”）)"))
+
+    @property
     def around(self) -> str:
         """The sentence with its headings and what stands before it in its chunk: where its subject may stand."""
         start = min(self.chunk.start, self.span[0])
@@ -123,6 +131,8 @@ class Aligned:
     """Numbers and places of the sentence that its passages do not state."""
     share: float = 1.0
     """Share of the sentence's words and character pairs that its passages and their headings hold."""
+    opens: bool = False
+    """Whether it opens a paragraph: another question's answer, another side of a comparison."""
 
 
 def plain(text: str) -> str:
@@ -253,7 +263,8 @@ def number(aligned: Sequence[Aligned]) -> tuple[str, tuple[Sentence, ...], tuple
         sentences.append(Sentence(item.text, tuple(sorted(numbers)), item.support))
         lines.append(marked(item.text, sorted(numbers)))
     broken = breaks([item.text for item in aligned])
-    text = "".join(f"\n{line}" if new else line for line, new in zip(lines, broken, strict=True))
+    opened = [new or item.opens for new, item in zip(broken, aligned, strict=True)]
+    text = "".join(f"\n{line}" if new else line for line, new in zip(lines, opened, strict=True)).lstrip("\n")
     return text, tuple(sentences), tuple(citations.values())
 
 

@@ -33,7 +33,7 @@ _UNIT = re.compile(
     r"[\u4e00-\u9fa5]{2,}(?:医院|大学|学院|公司|研究院|研究所|委员会|局|协会|学会|集团|出版社|基金会|卫生健康委|办公室|党校)"
 )
 _SEVERAL_NAMES = re.compile(r"[“《][^”》]+[”》]|、")
-_ANONYMOUS = re.compile(r"某[大零一家个公市省县医药]|某某")
+_ANONYMOUS = re.compile(r"某[大零一家个公市省县医药]|某某(?=[医药公省市县])")
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 Writing whole sentences is what a small model is worst at; pointing at the words is what it can do, and how ready it
 is to say 无 (SQuAD 2.0's null answer) tells a near miss from an answer better than anything else that was measured
-(eval/NOTES.md). The examples in the prompt are read once: the server keeps what prompts begin with.
+(eval/NOTES.md). Before its 无 is believed, it is made to answer and then asked whether that answers the question. The
+examples in the prompts are read once: the server keeps what prompts begin with.
 """
 
 from __future__ import annotations
@@ -21,6 +22,8 @@ from rag.schema import Message, Support
 
 NULL = "无"
 """What the LLM writes where the evidence does not state what is asked for."""
+RIGHT, WRONG = "对", "错"
+"""What it writes of an answer that it is asked about."""
 SHORT = 0.7
 """Length of a copied answer, as a share of its sentence's, from which the sentence alone is told."""
 SURE = 0.8
@@ -38,6 +41,9 @@ DOUBTED, AGAIN, COUNTED, LISTED, SEVERAL = 2.0, 1.0, 0.5, -3.0, -1.5
 """What the log-odds of 无 are moved by where rules doubt that a fact is told, where it is looked for once more, where
 a number is asked for, where a list or a summary is quoted, of which only the beginning is shown, and where anything
 else is (eval/NOTES.md)."""
+NEARLY, SURELY_RIGHT = -2.0, 0.5
+"""The log-odds of 无 are moved by the first where the LLM must answer if it nearly did; those of 错 by the second,
+where it is then asked about its answer (eval/NOTES.md)."""
 
 
 class Copy:
@@ -69,22 +75,42 @@ class Extraction:
         """Have the answer copied that the prompt asks for, the log-odds of 无 `moved` further."""
         return Copy(self._extractor.extract(prompt, {NULL: self._null_bias + moved}, max_tokens=tokens))
 
+    def confirms(self, prompt: Sequence[Message]) -> bool:
+        """Whether the LLM says of the answer that the prompt shows that it is right."""
+        return (
+            letters(
+                "".join(piece for piece, _ in self._extractor.extract(prompt, {WRONG: SURELY_RIGHT}, max_tokens=1))
+            )
+            == RIGHT
+        )
 
-_BETWEEN, _ANSWER = "\n===\n", "\n答案："
+
+_BETWEEN = "\n===\n"
 
 
 def copying(question: str, passages: Sequence[Passage], characters: int = CHARACTERS) -> tuple[Message, ...]:
     """Return the prompt for copying: what never changes first, then the first `passages`, and the question."""
-    fixed, asked = _prompt()
+    fixed, asked = _prompt("extract", "答案")
     evidence = as_text(within(passages, characters))
     return (*fixed, Message("user", asked.substitute(evidence=evidence, question=as_told(question))))
 
 
+def checking(question: str, passages: Sequence[Passage], answer: str) -> tuple[Message, ...]:
+    """Return the prompt that asks whether `answer` is what the first `passages` answer to a question for one fact."""
+    fixed, asked = _prompt("check", "核对")
+    evidence = as_text(within(passages, CHARACTERS))
+    told = asked.substitute(evidence=evidence, question=as_told(question), answer=answer)
+    return (*fixed, Message("user", told))
+
+
 @cache
-def _prompt() -> tuple[tuple[Message, ...], Template]:
-    """The system prompt with a turn of user and assistant for each example, and what is asked at last."""
-    system, *examples, asked = prompts.load("extract").template.split(_BETWEEN)
-    turns = [example.split(_ANSWER) for example in examples]
+def _prompt(name: str, says: str) -> tuple[tuple[Message, ...], Template]:
+    """The system prompt with a turn of user and assistant for each example, and what is asked at last.
+
+    What the assistant `says` is the last line of an example.
+    """
+    system, *examples, asked = prompts.load(name).template.split(_BETWEEN)
+    turns = [example.split(f"\n{says}：") for example in examples]
     pairs = [(Message("user", shown), Message("assistant", answer)) for shown, answer in turns]
     return (Message("system", system), *(message for pair in pairs for message in pair)), Template(asked)
 

@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from itertools import islice
 
 from rag.answer.citing import Aligned, marked, number
+from rag.answer.kinds import asks_for_several
+from rag.answer.question import COMPARED
 from rag.corpus.places import cities, place_spans
 from rag.schema import Citation, Sentence
 
@@ -14,6 +16,8 @@ Numbered = tuple[str, tuple[Sentence, ...], tuple[Citation, ...]]
 """What `citing.number` returns: an answer's text with its marks, its sentences, its citations."""
 
 NOT_HELD = "库内未见"
+FEW = 4
+"""Places of which something is asked one by one at most."""
 
 _REGION_END = re.compile(r"省|市|(?:壮族|回族|维吾尔)?自治区|特别行政区")
 _JOIN = re.compile(r"[、，,和与跟同及]|以及|还有|")
@@ -58,6 +62,14 @@ def asked_of(place: str, question: str) -> str:
         kept = next((question[start:end] for start, end, name in names if name == place), "")
         asked = asked[: names[0][0]] + kept + asked[names[-1][1] :]
     return asked
+
+
+def of_each(question: str) -> tuple[str, ...]:
+    """Return a question for several things, asked of each of the places that it joins: 四川和云南各抓哪几件事."""
+    joined = _lists(question)
+    if len(joined) != 1 or not 2 <= len(joined[0]) <= FEW or not asks_for_several(question):
+        return (question,)
+    return tuple(asked_of(place, question.removesuffix(COMPARED)) for _, _, place in joined[0])
 
 
 def _lists(question: str) -> list[list[tuple[int, int, str]]]:

@@ -119,13 +119,31 @@ _ELSE = re.compile(r"^(?!.*(?:还|才|可|怎么办)).{2,12}呢[？?]*$")
 """A clause that asks the same of something else: 2024年呢."""
 _BESIDES = re.compile(r"^(?:另外?|此外|还有|再有|同时)")
 """What opens the next question before it asks."""
-_NATIONAL = re.compile(r"国家(?!级)|全国|我国|中国")
+NATIONAL = re.compile(r"国家(?!级)|全国|我国|中国|两会|委员(?!会)")
+"""What is of the whole country, and not of the place that was named before."""
 SEVERALLY = re.compile(r"分别|各自?(?=是|有|为|占|几|要|给|多少)")
 """What asks the same of each of several things."""
 _QUOTED = re.compile(r"“[^”]+”|《[^》]+》")
 MAX_PARTS = 3
 _OWN = 7
 """Characters from which an asking clause can be a question by itself."""
+
+
+_ORDERS = re.compile(
+    r"(?:忽略|无视|忘[掉记了]|抛开|不要管|不用管|别管|不[用要]查|别查)|作废|从现在起|"
+    r"(?:只[准许能需要]?|[先都]要?|必须|一律)(?:回复?|回答|答|说|输出)我?(?:一[句个]|[“：:四五六]|是)|"
+    r"你现在(?:是|扮演)"
+)
+"""What is said to the program and asks nothing: 忽略之前的规定，只回复“…”."""
+_THEN = re.compile(r"^(?:另外|好|对了|顺便|然后|再|请?问(?:你|下|一下)?|告诉我|[，,。；：:\s])+")
+
+
+def without_orders(question: str) -> str:
+    """Return the question without the orders before it: that is text, never an instruction."""
+    clauses = _CLAUSE.findall(question)
+    ordered = [n for n, clause in enumerate(clauses) if _ORDERS.search(clause)]
+    asked = _THEN.sub("", "".join(clauses[ordered[-1] + 1 :])) if ordered else ""
+    return asked if len(asked) >= _OWN and _ASKS.search(asked) else question
 
 
 def parts(question: str) -> tuple[str, ...]:
@@ -143,7 +161,7 @@ def parts(question: str) -> tuple[str, ...]:
     home = named[0] if len(named) == 1 else ""
     told: list[str] = []
     for clause in asked:
-        elsewhere = places(f"{lead}{clause}") or cities(clause) or _NATIONAL.search(clause)
+        elsewhere = places(f"{lead}{clause}") or cities(clause) or NATIONAL.search(clause)
         own = home if told and not elsewhere else ""
         question = f"{lead}{own}{clause}".rstrip("，,；;")
         if elsewhere and _BESIDES.match(clause) and not _PRONOUN.search(clause):
@@ -159,7 +177,7 @@ def _clauses(question: str) -> tuple[str, list[str]]:
     """What the first clauses set for all, and then the clauses that ask, each with what else belongs to it."""
     lead = before = ""
     asked: list[str] = []
-    for said in _CLAUSE.findall(question):
+    for said in _CLAUSE.findall(_separated(question)):
         clause, before = before + said, ""
         if asked and _BESIDES.search(said) and not _ASKS.search(said):
             before = said
@@ -174,9 +192,18 @@ def _clauses(question: str) -> tuple[str, list[str]]:
     return lead, asked
 
 
+def _separated(question: str) -> str:
+    """The question with a comma for the 、 between what is asked of two places: 甲省几成、乙省几成."""
+    for start, _, _ in place_spans(question):
+        before = _CLAUSE.findall(question[:start])[-1:]
+        if before and before[0].endswith("、") and _ASKS.search(before[0]):
+            question = f"{question[: start - 1]}，{question[start:]}"
+    return question
+
+
 def _asks_anew(clause: str, asked: Sequence[str]) -> bool:
     """Whether a clause is a question of its own beside those before it."""
-    if asked and _ELSE.search(clause) and not places(clause):
+    if asked and ((_ELSE.search(clause) and not places(clause)) or _VERSUS.match(clause)):
         return True
     return bool(_ASKS.search(clause)) and len(clause.rstrip(_TAIL)) >= _OWN and not (asked and _leans_on(clause))
 
@@ -255,6 +282,8 @@ def _stands_alone(question: str) -> bool:
     return named or (len(question) >= _LONG and not _TOTALS.search(question))
 
 
+COMPARED = "，对比有什么异同？"
+"""What is asked of two places at last, where the second is put beside the first: 和云南比呢."""
 _COUNTED = re.compile(r"(?:几|多少)[个家所名位项条种支间张]?(?P<thing>[\u4e00-\u9fa5“”]{3,})[?？]?$")
 _FOLLOWS = "（接着“"
 
@@ -273,7 +302,7 @@ def _beside(previous: str, other: str, question: str) -> str:
     spans = place_spans(previous)
     if spans and places(other):
         start, end, name = spans[0]
-        return f"{previous[:start]}{name}和{other}{previous[end:]}".rstrip(_TAIL) + "，对比有什么异同？"
+        return f"{previous[:start]}{name}和{other}{previous[end:]}".rstrip(_TAIL) + COMPARED
     return _join(previous, question)
 
 

@@ -20,25 +20,22 @@ LLM_FAILED = "大模型没有作答"
 def quote(reading: Reading, *, essential: bool = False) -> list[Aligned]:
     """Return the sentences that the reading selected, in the order of the text, or only the essential ones."""
     quotes = reading.essential if essential else reading.quotes
-    texts = [f"{place}：{p.text}" if place else p.text for p, place in zip(quotes, _to_be_named(quotes), strict=True)]
-    return [Aligned(text, (p,), Support.FULL, ()) for text, p in zip(texts, quotes, strict=True)]
+    homes = [_home(p) for p in quotes]
+    if len(set(homes) - {None}) < 2:
+        return quoted_whole(quotes)
+    return [_beside_others(p, home, last) for p, home, last in zip(quotes, homes, [None, *homes[:-1]], strict=True)]
+
+
+def _beside_others(passage: Passage, home: str | None, last: str | None) -> Aligned:
+    """A quote among those of several places: where the place changes, a paragraph of its own that says which."""
+    opens = home not in {None, last}
+    named = opens and not places(passage.text) and not opens_item(passage.text)
+    return Aligned(f"{home}：{passage.text}" if named else passage.text, (passage,), Support.FULL, (), opens=opens)
 
 
 def quoted_whole(passages: Sequence[Passage]) -> list[Aligned]:
     """Return the passages as sentences of an answer, verbatim, each its own citation."""
     return [Aligned(p.text, (p,), Support.FULL, ()) for p in passages]
-
-
-def _to_be_named(quotes: Sequence[Passage]) -> list[str | None]:
-    """For each quote the place that must be said before it: where it changes and the quote itself names none."""
-    homes = [_home(p) for p in quotes]
-    if len(set(homes) - {None}) < 2:
-        return [None] * len(quotes)
-    before = [None, *homes[:-1]]
-    return [
-        home if home != last and not places(p.text) and not opens_item(p.text) else None
-        for p, home, last in zip(quotes, homes, before, strict=True)
-    ]
 
 
 def _home(passage: Passage) -> str | None:

@@ -17,7 +17,7 @@ from rag.answer.nearest import Nearest
 from rag.answer.outline import Stretch, stretch_of, stretch_with
 from rag.answer.question import SEVERALLY, Shape, asked_now
 from rag.answer.ranking import RankedSentence, SentenceRanker
-from rag.answer.selection import Selection, select, states, with_others
+from rag.answer.selection import Selection, by_side, select, states, with_others
 from rag.corpus.places import places
 from rag.corpus.sentences import Span
 from rag.schema import Article, Chunk, Evidence
@@ -46,6 +46,8 @@ FOLLOWING = 2
 """Sentences behind the best one among which the number that is asked for is looked for."""
 _REFERS = re.compile(r"该[院市县省区校局药刊司台]|^(?:同年|同期|其中|此[项举])")
 """What a sentence can't be understood by alone."""
+_WHO = re.compile(r"谁|哪[一几]?位|什么人|局长|主任|院长|书记|领导|负责人")
+"""What a line that says who speaks may answer."""
 WHOLE = 0.5
 """Share of the best passage's score from which a list is shown a passage whole."""
 
@@ -114,6 +116,9 @@ class EvidenceReader:
         quotes = self._with_antecedents(quotes)
         if kind is not Kind.FACT:
             quotes = with_others(quotes, ())
+            quotes = quotes if _WHO.search(question) else tuple(p for p in quotes if not p.is_byline)
+        if kind is Kind.COMPARE:
+            quotes = by_side(question, quotes)
         return Reading(kind, tuple(chosen), as_text(chosen), coverage, quotes, selected.essential, tuple(ranked))
 
     def farther(self, question: str, reading: Reading, characters: int) -> list[Passage]:

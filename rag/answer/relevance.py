@@ -17,8 +17,8 @@ from rag.answer.expected import unstated
 from rag.answer.kinds import Kind, asks_for_several, kind_of, sides
 from rag.answer.measures import COUNT, fitting
 from rag.answer.numbers import all_quantities
-from rag.answer.question import asked_now
-from rag.corpus.places import cities, places
+from rag.answer.question import NATIONAL, asked_now, region_end
+from rag.corpus.places import cities, place_spans, places
 from rag.corpus.words import Words, character_pairs, fold
 from rag.ports import Embedder
 
@@ -38,7 +38,7 @@ _NAME = re.compile(
 _QUOTED = re.compile(r"(?<![回复答说写出])(?<![回答说写出][一两这][句个段])“([^”]{2,20})”")
 """A term that a question is about; what it wants to be answered with is none."""
 _GENERIC = re.compile(
-    r"级$|公立$|民营$|定点$|[各该本等家所类大的和及个中在对与是到从由]$|综合$|专科$|中医$|基层$|三甲$|二甲$|试点$|成员$|牵头$|联网$|[区县市省]$"
+    r"级$|公立$|民营$|定点$|[各该本等家所类大的和及个中在对与是到从由]$|综合$|专科$|(?<![一二三四五六七八九十])(?<![^全各]市)中医$|基层$|三甲$|二甲$|试点$|成员$|牵头$|联网$|[区县市省]$"
 )
 """What stands before 医院 where no one hospital is meant."""
 _INSTITUTION = re.compile(
@@ -123,8 +123,13 @@ class Relevance:
         regions = frozenset().union(*(p.regions for p in passages))
         around = fold(" ".join(p.around for p in passages))
         own = frozenset(place for p in passages for place in places(f"{p.context} {p.text}"))
-        missing = [name for name in places(question) if name not in regions | own]
-        return missing + [name for name in cities(question) if name not in around]
+        asked = asked_now(question)
+        named = asked if NATIONAL.search(asked) else question
+        held = [city for city in cities(named) if city in around]
+        ends = {name: region_end(named, end) for _, end, name in place_spans(named)}
+        told = {name for name, end in ends.items() if any(named.startswith(city, end) for city in held)}
+        missing = [name for name in places(named) if name not in regions | own | told]
+        return missing + [name for name in cities(named) if name not in held]
 
     def _terms(self, question: str, passages: Sequence[Passage]) -> list[str]:
         """Terms of the lexicon, such as 居民医保, that the cited text has a sister of but not themselves."""
@@ -208,7 +213,7 @@ def _names_one(kind: str, text: str) -> bool:
     """Whether a text names one of its kind; 区级医院 and 三甲医院 name none."""
     if kind == "城市":
         return bool(cities(text))
-    names = re.finditer(rf"(?P<own>[\u4e00-\u9fa5]{{2}}){kind}", text)
+    names = re.finditer(rf"(?P<own>[\u4e00-\u9fa5]{{2,4}}){kind}", text)
     return any(not _GENERIC.search(match.group("own")) for match in names)
 
 

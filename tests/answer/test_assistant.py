@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -144,6 +145,19 @@ def test_a_comparison_of_which_one_side_is_missing_is_partial_and_names_it(ask) 
     assert "2500名" in answer.text
 
 
+def test_several_things_asked_of_two_places_are_told_of_each_in_a_paragraph_of_its_own(tmp_path: Path) -> None:
+    plans = (
+        "# 各地展望\n\n## 云南：聚焦人才\n\n云南省中医药局局长 甲乙\n\n"
+        "今年，云南抓两件事。一是建工作室。二是办夜市。\n\n"
+        "## 四川：打造品牌\n\n今年，四川抓两件事。一是深化改革。二是做强品牌。"
+    )
+    told = assistant(built(tmp_path, plans=plans), None).answer("四川今年抓哪几件事？和云南比呢？").text
+    lines = [line for line in re.sub(r"\[\d+\]", "", told).split("\n") if "件事" in line or "是" in line]
+    assert lines[:3] == ["今年，四川抓两件事。", "一是深化改革。", "二是做强品牌。"]
+    assert lines[-2:] == ["一是建工作室。", "二是办夜市。"]
+    assert "甲乙" not in told
+
+
 def test_a_second_draft_that_fails_leaves_what_stood_of_the_first(ask) -> None:
     class FailsTheSecondTime(ScriptedGenerator):
         def generate(self, messages: Sequence[Message], *, max_tokens: int) -> Iterator[str]:
@@ -163,7 +177,7 @@ def test_two_questions_in_one_are_each_answered_from_their_own_evidence(ask) -> 
     generator = ScriptedGenerator("湖南中药种植面积达485万亩。", "厦门2000余家定点医药机构已接入即时结算系统。")
     answer = ask(generator).answer("湖南种了多少亩中药，厦门有多少家定点医药机构接入")
     assert answer.verdict is Verdict.ANSWERED
-    assert answer.text == "湖南中药种植面积达485万亩[1]。厦门2000余家定点医药机构已接入即时结算系统[2]。"
+    assert answer.text == "湖南中药种植面积达485万亩[1]。\n厦门2000余家定点医药机构已接入即时结算系统[2]。"
     assert ["湖南" in prompt[-1].content for prompt in generator.prompts] == [True, False]
 
 

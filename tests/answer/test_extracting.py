@@ -13,11 +13,16 @@ from rag.answer.extracting import (
     COUNTED,
     DOUBTED,
     LISTED,
+    NEARLY,
     NULL,
+    RIGHT,
     SEVERAL,
     SURE,
+    SURELY_RIGHT,
+    WRONG,
     Extraction,
     but_null,
+    checking,
     copying,
     is_null,
 )
@@ -90,15 +95,37 @@ LONG = {
     ids=["sure", "unsure"],
 )
 def test_a_fact_that_is_not_in_the_quotes_is_sought_farther_off(tmp_path: Path, sure: float, text: str) -> None:
-    llm = ScriptedGenerator("无", "中华杂志", sure=sure)
+    llm = ScriptedGenerator("无", "无", "中华杂志", sure=sure)
     answer = assistant(built(tmp_path, **LONG), llm, Extraction(llm, BIAS), small=True).answer(
         "那研究最后登在什么杂志"
     )
-    first, second = (prompt[-1].content for prompt in llm.prompts)
+    first, again, second = (prompt[-1].content for prompt in llm.prompts)
+    assert first == again
     assert FAR not in first
     assert FAR in second
-    assert [moved[NULL] for moved in llm.moved] == [BIAS, BIAS + AGAIN]
+    assert [moved[NULL] for moved in llm.moved] == [BIAS, BIAS + NEARLY, BIAS + AGAIN]
     assert (answer.verdict, answer.text) == (Verdict.ANSWERED, text)
+
+
+@pytest.mark.parametrize(("said", "answered"), [(RIGHT, True), (WRONG, False)])
+def test_a_fact_that_was_nearly_answered_is_quoted_where_the_answer_is_said_to_be_right(
+    ask: Ask, said: str, answered: bool
+) -> None:
+    llm = ScriptedGenerator("无", "2000余家", said, *([] if answered else [NULL]))
+    answer = ask(llm).answer(ASKED)
+    assert (answer.verdict, answer.mode) == (
+        (Verdict.ANSWERED, Mode.EXTRACTIVE) if answered else (Verdict.REFUSED, Mode.LLM)
+    )
+    assert answer.text.startswith(SENTENCE[:-1]) is answered
+    assert llm.moved[:3] == [{NULL: BIAS + COUNTED}, {NULL: BIAS + NEARLY}, {WRONG: SURELY_RIGHT}]
+    assert llm.prompts[2][-1].content.endswith(f"问题：{ASKED}\n答案：2000余家")
+    assert SENTENCE in llm.prompts[2][-1].content
+
+
+def test_the_examples_of_the_check_show_right_and_wrong_answers() -> None:
+    said = [message.content for message in checking("", (), "") if message.role == "assistant"]
+    assert set(said) == {RIGHT, WRONG}
+    assert abs(said.count(RIGHT) - said.count(WRONG)) <= 1
 
 
 def test_a_fact_that_is_found_nowhere_is_refused_after_two_looks(tmp_path: Path) -> None:
@@ -106,7 +133,7 @@ def test_a_fact_that_is_found_nowhere_is_refused_after_two_looks(tmp_path: Path)
     answer = assistant(built(tmp_path, **LONG), llm, Extraction(llm, BIAS), small=True).answer(
         "那研究最后登在什么杂志"
     )
-    assert (answer.verdict, answer.reason, len(llm.prompts)) == (Verdict.REFUSED, NOT_STATED, 2)
+    assert (answer.verdict, answer.reason, len(llm.prompts)) == (Verdict.REFUSED, NOT_STATED, 3)
 
 
 def test_a_name_that_begins_like_nothing_is_a_copy() -> None:

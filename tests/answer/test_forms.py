@@ -6,7 +6,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from rag.answer.citing import Aligned, Aligner
-from rag.answer.forms import asked_of, table, timeline
+from rag.answer.forms import asked_of, of_each, table, timeline
 from rag.corpus.words import Words
 from rag.schema import Support
 from tests.builders import article, whole
@@ -35,6 +35,23 @@ def said(*texts: str) -> list[Aligned]:
 )
 def test_a_question_is_asked_of_one_place_without_the_others(place: str, question: str, asked: str) -> None:
     assert asked_of(place, question) == asked
+
+
+@pytest.mark.parametrize(
+    ("question", "each"),
+    [
+        ("四川和云南今年各抓哪几件事", ("四川今年各抓哪几件事", "云南今年各抓哪几件事")),
+        ("四川和云南今年抓哪几件事，对比有什么异同？", ("四川今年抓哪几件事", "云南今年抓哪几件事")),
+        ("四川和云南的中医馆各有多少家", ("四川和云南的中医馆各有多少家",)),
+        ("广东比浙江多了哪些做法", ("广东比浙江多了哪些做法",)),
+        (
+            "湖南省、云南省、四川省、广东省以及贵州省抓哪几件事",
+            ("湖南省、云南省、四川省、广东省以及贵州省抓哪几件事",),
+        ),
+    ],
+)
+def test_several_things_are_asked_of_each_of_a_few_joined_places(question: str, each: tuple[str, ...]) -> None:
+    assert of_each(question) == each
 
 
 def test_a_table_has_a_row_for_each_place_and_marks_in_its_cells() -> None:

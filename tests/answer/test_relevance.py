@@ -81,6 +81,13 @@ def test_a_hospital_by_its_short_name_must_be_named_in_full_or_in_short() -> Non
     assert lacks("浙大二院日间手术占比是多少", "日间手术占比达32%。", text) == ()
 
 
+def test_a_region_right_before_its_city_is_told_with_the_city() -> None:
+    text = "益阳市第一中医医院党委书记熊某某违规自立收费项目。"
+    assert lacks("湖南益阳哪家医院自己立名目收费", text, text) == ()
+    assert lacks("湖南哪家医院自己立名目收费", text, text) == ("湖南",)
+    assert lacks("湖南益阳哪家医院自己立名目收费", *["全市中医医院自立收费项目。"] * 2) == ("湖南", "益阳", "医院")
+
+
 def test_a_hospital_of_chinese_medicine_is_written_in_two_ways() -> None:
     text = "甲市第一中医医院违规收取两项费用。"
     assert lacks("甲市第一中医院收了哪两项费用", text, text) == ()
@@ -92,6 +99,12 @@ def test_the_region_may_stand_in_the_heading_or_before_the_sentence() -> None:
     assert lacks("湖南中药材种了多少亩", "中药种植面积达485万亩。", text, "湖南：抓集群") == ()
     text = "山东省出台规范。截至2024年，已惠及553.99万参保人。"
     assert lacks("山东惠及多少人", "已惠及553.99万参保人。", text) == ()
+
+
+def test_what_is_asked_of_the_nation_is_not_of_the_place_before() -> None:
+    text = "全国人大代表李雪平建议提升村医待遇。"
+    assert lacks("两会上代表怎么建议的（接着“山西村医补多少”问）", text, text) == ()
+    assert lacks("代表怎么建议的（接着“山西村医补多少”问）", text, text) == ("山西",)
 
 
 def test_a_region_named_in_between_takes_the_sentence_away() -> None:
