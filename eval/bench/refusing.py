@@ -22,7 +22,19 @@ from rich.table import Table
 from eval.bench.quoting import DATASETS, NAMES
 from eval.cases import Case
 from eval.fitting import development_cases
-from rag.answer.extracting import AGAIN, COUNTED, DOUBTED, LISTED, NEARLY, NULL, RIGHT, SEVERAL, SURELY_RIGHT, WRONG
+from rag.answer.extracting import (
+    AGAIN,
+    AT_LAST,
+    COUNTED,
+    DOUBTED,
+    LISTED,
+    NEARLY,
+    NULL,
+    RIGHT,
+    SEVERAL,
+    SURELY_RIGHT,
+    WRONG,
+)
 from rag.errors import UsageError
 from rag.ports import Extractor
 from rag.schema import Message
@@ -111,6 +123,7 @@ def main() -> None:
     app = App(load_settings())
     own = app.settings.null_bias
     kinds = {0.0: "一件事", COUNTED: "一件事，问数的", DOUBTED: "一件事，规则有疑", AGAIN: "说“无”的再找一次"}
+    kinds[AT_LAST] = "最后一次"
     kinds |= {LISTED: "列举、概括", SEVERAL: "其余"}
     names = {(NULL, own + moved): name for moved, name in kinds.items()}
     names[WRONG, SURELY_RIGHT] = "说“无”的逼它答，再问对错"

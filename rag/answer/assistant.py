@@ -15,10 +15,21 @@ from dataclasses import dataclass, field, replace
 from string import Template
 
 import prompts
-from rag.answer.citing import Aligned, Aligner, distinct, distinct_aligned, joined_leads, letters, number, plain
+from rag.answer.citing import (
+    Aligned,
+    Aligner,
+    Passage,
+    distinct,
+    distinct_aligned,
+    joined_leads,
+    letters,
+    number,
+    plain,
+)
 from rag.answer.events import Event, EvidenceFound, Finished, Stage, Token
 from rag.answer.extracting import (
     AGAIN,
+    AT_LAST,
     CHARACTERS,
     CHECKED,
     COUNTED,
@@ -322,30 +333,41 @@ class Assistant:
         yield Stage("核对")
         sure = copied.sure >= SURE
         if is_null(text):
-            if doubted:
-                return quoted
-            return (
-                quoted
-                if self._nearly(part, extraction, prompt)
-                else (yield from self._sought(part, extraction, clock))
-            )
+            return quoted if doubted else (yield from self._again(part, quoted, extraction, prompt, clock))
         if doubted:
             return quoted if sure else replace(quoted, standing=found, quoted=True)
         told = told_by_copy(text, found) if sure else None
         return _beside_others(replace(quoted, standing=told, quoted=False)) if told else quoted
+
+    def _again(
+        self, part: Part, quoted: _Told, extraction: Extraction, prompt: Sequence[Message], clock: _Clock
+    ) -> Drafting[Event, None, _Told]:
+        """Look again before a fact is refused that the LLM does not find in the quotes.
+
+        First in what is nearest in meaning; then it is asked whether what it nearly answered is right; then in what
+        is best by score, where it must be surest.
+        """
+        near, best = self._reader.farther(part.question, part.reading, CHARACTERS, FARTHER)
+        told = yield from self._sought(part, near, AGAIN, extraction, clock)
+        if told.standing:
+            return told
+        if self._nearly(part, extraction, prompt):
+            return quoted
+        return (yield from self._sought(part, best, AT_LAST, extraction, clock))
 
     def _nearly(self, part: Part, extraction: Extraction, prompt: Sequence[Message]) -> bool:
         """Whether the LLM, made to answer where it nearly did, says of its answer that it is right."""
         text = plain("".join(extraction.copy(prompt, NEARLY)))
         return not is_null(text) and extraction.confirms(checking(part.question, part.reading.shown, text))
 
-    def _sought(self, part: Part, extraction: Extraction, clock: _Clock) -> Drafting[Event, None, _Told]:
-        """Have a fact that is not in the quotes copied from what is nearest in meaning, more surely, or refuse."""
+    def _sought(
+        self, part: Part, farther: Sequence[Passage], moved: float, extraction: Extraction, clock: _Clock
+    ) -> Drafting[Event, None, _Told]:
+        """Have a fact copied from what stands farther off, the log-odds of 无 `moved`; or tell nothing."""
         refused = _Told(part, (), NOT_STATED)
-        farther = self._reader.farther(part.question, part.reading, CHARACTERS)
         if not farther:
             return refused
-        copied = extraction.copy(copying(part.question, farther, FARTHER), AGAIN)
+        copied = extraction.copy(copying(part.question, farther, FARTHER), moved)
         text = plain((yield from self._listened(but_null(copied), clock)))
         if is_null(text):
             return refused

@@ -121,11 +121,17 @@ class EvidenceReader:
             quotes = by_side(question, quotes)
         return Reading(kind, tuple(chosen), as_text(chosen), coverage, quotes, selected.essential, tuple(ranked))
 
-    def farther(self, question: str, reading: Reading, characters: int) -> list[Passage]:
-        """Return what of the evidence lies outside the first `characters` of the quotes, nearest in meaning first."""
-        seen = {p.key for p in within(reading.shown, characters)}
-        rest = [row.passage for row in reading.ranked if row.passage.key not in seen]
-        return self._nearest.sentences(asked_now(question), rest) if self._nearest else []
+    def farther(self, question: str, reading: Reading, seen: int, characters: int) -> tuple[list[Passage], ...]:
+        """Return what of the evidence lies outside the first `seen` characters of the quotes, as two looks.
+
+        The first `characters` nearest in meaning, and then the best of the others by score; either may be empty.
+        """
+        told = {p.key for p in within(reading.shown, seen)}
+        rest = [row.passage for row in reading.ranked if row.passage.key not in told]
+        near = within(self._nearest.sentences(asked_now(question), rest) if self._nearest else [], characters)
+        told |= {p.key for p in near}
+        best = within([p for p in rest if p.key not in told], characters)
+        return near, best
 
     def _with_following(self, question: str, selected: Selection) -> Selection:
         """What is quoted for a fact, the best sentence up to the one that states the number or time asked for.

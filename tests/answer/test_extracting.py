@@ -10,6 +10,7 @@ import pytest
 from rag.answer.assistant import NOT_STATED, REFUSAL, Assistant
 from rag.answer.extracting import (
     AGAIN,
+    AT_LAST,
     COUNTED,
     DOUBTED,
     LISTED,
@@ -95,15 +96,14 @@ LONG = {
     ids=["sure", "unsure"],
 )
 def test_a_fact_that_is_not_in_the_quotes_is_sought_farther_off(tmp_path: Path, sure: float, text: str) -> None:
-    llm = ScriptedGenerator("无", "无", "中华杂志", sure=sure)
+    llm = ScriptedGenerator("无", "中华杂志", sure=sure)
     answer = assistant(built(tmp_path, **LONG), llm, Extraction(llm, BIAS), small=True).answer(
         "那研究最后登在什么杂志"
     )
-    first, again, second = (prompt[-1].content for prompt in llm.prompts)
-    assert first == again
+    first, second = (prompt[-1].content for prompt in llm.prompts)
     assert FAR not in first
     assert FAR in second
-    assert [moved[NULL] for moved in llm.moved] == [BIAS, BIAS + NEARLY, BIAS + AGAIN]
+    assert [moved[NULL] for moved in llm.moved] == [BIAS, BIAS + AGAIN]
     assert (answer.verdict, answer.text) == (Verdict.ANSWERED, text)
 
 
@@ -111,13 +111,14 @@ def test_a_fact_that_is_not_in_the_quotes_is_sought_farther_off(tmp_path: Path, 
 def test_a_fact_that_was_nearly_answered_is_quoted_where_the_answer_is_said_to_be_right(
     ask: Ask, said: str, answered: bool
 ) -> None:
-    llm = ScriptedGenerator("无", "2000余家", said, *([] if answered else [NULL]))
+    llm = ScriptedGenerator("无", "2000余家", said)
     answer = ask(llm).answer(ASKED)
     assert (answer.verdict, answer.mode) == (
         (Verdict.ANSWERED, Mode.EXTRACTIVE) if answered else (Verdict.REFUSED, Mode.LLM)
     )
     assert answer.text.startswith(SENTENCE[:-1]) is answered
-    assert llm.moved[:3] == [{NULL: BIAS + COUNTED}, {NULL: BIAS + NEARLY}, {WRONG: SURELY_RIGHT}]
+    assert llm.moved == [{NULL: BIAS + COUNTED}, {NULL: BIAS + NEARLY}, {WRONG: SURELY_RIGHT}]
+    assert llm.prompts[1] == llm.prompts[0]
     assert llm.prompts[2][-1].content.endswith(f"问题：{ASKED}\n答案：2000余家")
     assert SENTENCE in llm.prompts[2][-1].content
 
@@ -134,6 +135,21 @@ def test_a_fact_that_is_found_nowhere_is_refused_after_two_looks(tmp_path: Path)
         "那研究最后登在什么杂志"
     )
     assert (answer.verdict, answer.reason, len(llm.prompts)) == (Verdict.REFUSED, NOT_STATED, 3)
+
+
+def test_what_is_best_by_score_is_looked_at_last(tmp_path: Path) -> None:
+    text = "".join(
+        f"麝香保心丸的循证研究最后登在第{n}部分，{'历时十年，积累了大量循证证据，' * 4}由专家领衔。"
+        for n in "一二三四五六七八九"
+    )
+    llm = ScriptedGenerator("无", "无", "无", "第四部分")
+    answer = assistant(built(tmp_path, a=f"# 麝香保心丸的研究\n\n{text}"), llm, Extraction(llm, BIAS), small=True)
+    answer.answer("那研究最后登在什么杂志")
+    near, nearly, best = (prompt[-1].content for prompt in llm.prompts[1:])
+    assert [moved[NULL] for moved in llm.moved] == [BIAS, BIAS + AGAIN, BIAS + NEARLY, BIAS + AT_LAST]
+    shown = [{n for n in "一二三四五六七八九" if f"第{n}部分" in said} for said in (nearly, near, best)]
+    assert all(shown)
+    assert sum(map(len, shown)) == len(set.union(*shown))
 
 
 def test_a_name_that_begins_like_nothing_is_a_copy() -> None:
