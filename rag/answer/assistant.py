@@ -262,7 +262,7 @@ class Assistant:
         named = places(alone) if scenario and scenario.table else ()
         if len(named) < 2:
             each = [self._alone(one, history) for one in parts(asked)]
-            if scenario is None:
+            if scenario is None and (self._generator is None or Kind.LIST in self._quoted_kinds):
                 each = [of_one for one in each for of_one in of_each(one)]
             return tuple(self._part(one, scenario) for one in dict.fromkeys(each))
         rows = [(place, one) for place in named for one in parts(asked_of(place, alone))]

@@ -158,6 +158,12 @@ def test_several_things_asked_of_two_places_are_told_of_each_in_a_paragraph_of_i
     assert "甲乙" not in told
 
 
+def test_an_llm_that_writes_comparisons_is_asked_of_all_places_at_once(ask) -> None:
+    generator = ScriptedGenerator("云南培养不少于2500名继承人。湖南种植485万亩。")
+    ask(generator).answer("湖南和云南各抓哪几件事")
+    assert len(generator.prompts) == 1
+
+
 def test_a_second_draft_that_fails_leaves_what_stood_of_the_first(ask) -> None:
     class FailsTheSecondTime(ScriptedGenerator):
         def generate(self, messages: Sequence[Message], *, max_tokens: int) -> Iterator[str]:
