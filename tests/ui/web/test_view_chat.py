@@ -44,6 +44,13 @@ def covered(label: str) -> Record:
     return {"issues": 5, "from": "2024-03-05", "to": "2025-02-11", "hits": {label: 2}}
 
 
+def test_a_paragraph_of_the_answer_begins_a_line():
+    one, other = (Sentence(text, (n,), Support.FULL) for n, text in enumerate(("四川抓改革。", "云南抓人才。"), 1))
+    told = replace(ANSWER, sentences=(one, other))
+    assert "<br><span>云南" in shown(replace(told, text="四川抓改革[1]。\n云南抓人才[2]。"))
+    assert "<br>" not in shown(replace(told, text="四川抓改革[1]。云南抓人才[2]。"))
+
+
 def test_evidence_is_shown_while_there_is_no_answer_yet():
     state = view.advance(view.Running("问"), EvidenceFound(EVIDENCE))
     page = view.found(state)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from html import escape
 
-from rag.answer.citing import breaks
+from rag.answer.citing import breaks, marked
 from rag.answer.events import Event, EvidenceFound, Stage, Token
 from rag.export import clean, reference
 from rag.records import Record, evidence_record
@@ -202,8 +202,11 @@ def _body(id_: str, answer: Record) -> str:
     if not answer["sentences"]:
         return f"<p>{text(answer['answer'])}</p>"
     said = answer["sentences"]
-    broken = breaks([s["text"] for s in said])
-    lines = [("<br>" if new else "") + _sentence(id_, s) for s, new in zip(said, broken, strict=True)]
+    later = answer["answer"].split("\n")[1:]
+    opened = [any(line.startswith(marked(s["text"], s["citations"])) for line in later) for s in said]
+    broken = breaks([s["text"] for s in said])  # of a table's cells too, which are one line of the answer
+    begin = [new or old for new, old in zip(opened, broken, strict=True)]
+    lines = [("<br>" if new else "") + _sentence(id_, s) for s, new in zip(said, begin, strict=True)]
     return f"<p>{''.join(lines)}</p>"
 
 
