@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from rag.answer.citing import Passage, is_whole
 from rag.answer.enumerations import Enumeration, enumerations
 from rag.answer.expected import unstated
-from rag.answer.kinds import Kind, sides
+from rag.answer.kinds import Kind, asks_for_several, sides
 from rag.answer.measures import COUNT, fitting
 from rag.answer.outline import counts
 from rag.answer.question import asked_now
@@ -127,6 +127,9 @@ def _selected(kind: Kind, question: str, ranked: Sequence[RankedSentence], passa
     ranked = [ranked[0], *(row for row in ranked[1:] if is_whole(row.passage.text))]
     compared = _sides(question, ranked) if kind is Kind.COMPARE else []
     if len(compared) > 1:
+        if asks_for_several(question):
+            lists = [_selected(Kind.LIST, question, side, passage) for side in compared]
+            return _joined([p for one in lists for p in one.quotes], ())
         chosen = [row for side in compared for row in _of_side(question, side)]
         return Selection(_ordered(chosen), _ordered([side[0] for side in compared]))
     chosen = together(ranked, MOST[kind], WEAKEST[kind])

@@ -56,6 +56,16 @@ def test_a_fact_is_quoted_without_the_enumeration_beside_it() -> None:
     assert quoted(Kind.FACT, "医院有多少床位", ranked(PLAN, "床位")) == ["全省医院共有床位9万张。"]
 
 
+def test_a_comparison_of_several_things_has_the_list_of_each_side() -> None:
+    hunan = "湖南抓两件事：一是种植药材。二是培养人才。湖南召开会议。"
+    yunnan = "云南抓三件事：一是建工作室。二是办夜市。三是扩种植。云南通报情况。"
+    text = f"{hunan}\n{yunnan}"
+    told = quoted(Kind.COMPARE, "湖南和云南今年抓哪几件事", ranked(text, "湖南抓", "云南抓"))
+    for item in ("一是种植药材。", "二是培养人才。", "一是建工作室。", "二是办夜市。", "三是扩种植。"):
+        assert any(item in one for one in told), item
+    assert "湖南召开会议。" not in told
+
+
 def test_of_two_quotes_that_overlap_the_longer_is_told() -> None:
     of = whole(article(PLAN, title="题目"))
     item = ALIGNER.passages([of])[0]
