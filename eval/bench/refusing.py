@@ -122,9 +122,8 @@ def main() -> None:
     console = Console(width=110)
     app = App(load_settings())
     own = app.settings.null_bias
-    kinds = {0.0: "一件事", COUNTED: "一件事，问数的", DOUBTED: "一件事，规则有疑", AGAIN: "说“无”的再找一次"}
-    kinds[AT_LAST] = "最后一次"
-    kinds |= {LISTED: "列举、概括", SEVERAL: "其余"}
+    kinds = {0.0: "一件事", COUNTED: "一件事，问数的", DOUBTED: "一件事，规则有疑"}
+    kinds |= {AGAIN: "说“无”的再找一次", AT_LAST: "最后一次", LISTED: "列举、概括", SEVERAL: "其余"}
     names = {(NULL, own + moved): name for moved, name in kinds.items()}
     names[WRONG, SURELY_RIGHT] = "说“无”的逼它答，再问对错"
     found = odds(app, cases, console)
