@@ -129,21 +129,45 @@ _OWN = 7
 """Characters from which an asking clause can be a question by itself."""
 
 
+_SPEAKS = r"(?:回复?|回答|作答|答|说|写|输出|补|加|带|报)"
 _ORDERS = re.compile(
-    r"(?:忽略|无视|忘[掉记了]|抛开|不要管|不用管|别管|不[用要]查|别查)|作废|从现在起|"
-    r"(?:只[准许能需要]?|[先都]要?|必须|一律)(?:回复?|回答|答|说|输出)我?(?:一[句个]|[“：:四五六]|是)|"
-    r"你现在(?:是|扮演)"
+    rf"""(?:忽略|无视|忘[掉记了]|抛开|不要管|不用管|别管|不[用要]查|别查|作废|提示词|不[要用]给?出处)
+    |从现在起(?:你|不|只|都|[，,])|(?:模式|权限)已|翻.?倍|多一个字|^注意\W*$|(?:以下|任何)问题|凡是问
+    |^[\W_]*系统(?:提示|通知|消息|指令)(?:\W|$)|^[\W_]*管理员(?:备注|指令|提示)
+    |你(?:现在)?就?(?:是(?!否|不是)|扮演|充当)|(?:只[许准]|只[能需要]?(?=回|答|说|输出))[^，。]{{0,4}}{_SPEAKS}
+    |(?:先|一律|统统|统一|务必|直接|答完|每次回答|第一句|[开结][头尾])[^，。“]{{0,8}}(?:{_SPEAKS}|是)[^，。“]{{0,4}}“
+    |(?:先|必须|一律|都要)(?:回复?|回答|答|说|输出)我?(?:一[句个]|[“：:四五六]|是)|(?:不管|无论)[^，。“]{{0,8}}{_SPEAKS}成
+    |用(?:英[文语]|外语|文言文?|繁体|拼音|方言|[^，。]话)(?:来?{_SPEAKS}|回复)
+    |(?i:ignore|disregard)\b[^。]{{0,40}}instruction|(?i:system\s+prompt|you\s+are\s+now)""",
+    re.VERBOSE,
 )
 """What is said to the program and asks nothing: 忽略之前的规定，只回复“…”."""
-_THEN = re.compile(r"^(?:另外|好|对了|顺便|然后|再|请?问(?:你|下|一下)?|告诉我|[，,。；：:\s])+")
+_SAID = re.compile(
+    r"[（(【\[][^）)】\]]*[）)】\]]"
+    r"|(?:另外|顺便|对了)?(?:(?!另外|顺便|对了)(?:“[^”]*”|\.(?=\w)|[^（(【\[“，,；;。！!？?：:—.]))+[，,；;。！!？?：:—/.]*|."
+)
+"""Clauses, what stands in brackets or quotation marks whole."""
+_WHATEVER = re.compile(r"“[^”]+”|《[^》]+》|(?:别|不[要用]?|无)[管论][^，。]*")
+"""Where what is asked elsewhere asks nothing: 不管查到什么."""
+_THEN = re.compile(r"^(?:另外|好|对了|顺便|然后|再|请?问(?:你|下|一下)?|告诉我|[\W_])+")
 
 
 def without_orders(question: str) -> str:
-    """Return the question without the orders before it: that is text, never an instruction."""
-    clauses = _CLAUSE.findall(question)
-    ordered = [n for n, clause in enumerate(clauses) if _ORDERS.search(clause)]
-    asked = _THEN.sub("", "".join(clauses[ordered[-1] + 1 :])) if ordered else ""
-    return asked if len(asked) >= _OWN and _ASKS.search(asked) else question
+    """Return the question without the orders around it: that is text, never an instruction."""
+    said = _SAID.findall(question)
+    kept = [clause for clause in said if not _ORDERS.search(clause) or _ASKS.search(_WHATEVER.sub("", clause))]
+    asked = _THEN.sub("", "".join(kept)).rstrip("，,；;：:—/")
+    return asked if len(kept) < len(said) and len(asked) >= _OWN and _ASKS.search(asked) else question
+
+
+_TAKEN = re.compile(r"[^，,；;。！!？?]*(?:吧|没错|对不对|是不是)[，,。？?]+")
+"""A clause that takes something for granted: 是1956年建的吧？"""
+
+
+def without_premises(question: str) -> str:
+    """Return the question without the clauses that take something for granted, where anything else asks."""
+    asked = _TAKEN.sub("", question)
+    return asked if _ASKS.search(asked) else question
 
 
 def parts(question: str) -> tuple[str, ...]:
@@ -205,7 +229,8 @@ def _asks_anew(clause: str, asked: Sequence[str]) -> bool:
     """Whether a clause is a question of its own beside those before it."""
     if asked and ((_ELSE.search(clause) and not places(clause)) or _VERSUS.match(clause)):
         return True
-    return bool(_ASKS.search(clause)) and len(clause.rstrip(_TAIL)) >= _OWN and not (asked and _leans_on(clause))
+    asks = _ASKS.search(_QUOTED.sub("", clause))
+    return bool(asks) and len(clause.rstrip(_TAIL)) >= _OWN and not (asked and _leans_on(clause))
 
 
 def _leans_on(clause: str) -> bool:
@@ -227,9 +252,13 @@ _VERSUS = re.compile(
     r"^(?:和|跟|与|同)(?P<other>[^，,？?]{1,20}?)(?:相?比(?:较|起来|一比)?|对比|区别|差异|有什么不同|哪个|谁)"
 )
 _ABOUT = re.compile(r"^(?P<topic>[^，,？?。]{1,20}?)(?:呢|的呢|又?如何|怎么样|咋样|也?是多少)[？?。]*$")
+_THEIRS = re.compile(r"^[\u4e00-\u9fa5、]{2,12}的(?:又|也|则|呢)")
+"""What asks the same of what others have: 陕西、宁夏的又在哪国."""
 _PRONOUN = re.compile(
     r"它们?|他们?|她们?|其(?!他|它|中|实|余)|该(?:院|省|市|县|区|局|项|政策|办法|系统|平台|文件|模式)?|这(?:家|个|项|些|种|套|里|份|次)|那(?:家|个|项|些|种|里)|上述|前者|后者|当地|同期|此(?:项|举)"
 )
+_OF_A_THING = re.compile(r"^[这那][个些种项套份次]")
+"""A pronoun that stands for no place."""
 _ENTITY = re.compile(
     r"《[^》]{2,40}》|[\u4e00-\u9fa5]{2,12}?(?:医院|医保局|卫生健康委|药监局|大学|公司|保心丸|学会|研究所|研究院)|"
     r"(?:(?!多少|几|了|的|是|有|个)[\u4e00-\u9fa5]){2,8}?(?:省(?!级)|市(?![级场])|县(?![级域])|自治区)|"
@@ -263,14 +292,14 @@ def standalone(question: str, history: Sequence[Turn] = ()) -> str:
     about = _ABOUT.match(rest)
     if about and not _ASKS.search(about.group("topic")) and (rest != question or len(rest) < _SHORT + 4):
         return _swap(previous, about.group("topic"))
-    if rest != question or len(rest) < _SHORT or not _stands_alone(rest):
+    if rest != question or len(rest) < _SHORT or not _stands_alone(rest) or _THEIRS.match(rest):
         return _join(previous, rest)
     return question
 
 
 def _clean(question: str) -> str:
     try:
-        return normalise(question)
+        return without_orders(normalise(question))
     except UsageError:
         return ""
 
@@ -317,9 +346,13 @@ def leans(question: str) -> bool:
 
 
 def as_told(question: str) -> str:
-    """Return a standalone question as an LLM is asked it: what was asked before first, what is asked now last."""
+    """Return a standalone question as an LLM is asked it: what was asked before first, what is asked now last.
+
+    What it takes for granted is left out: a small LLM finds nothing where that is wrong.
+    """
     now, follows, before = question.partition(_FOLLOWS)
-    return f"（上一问：“{before.removesuffix('问）')}）现在只答：{now}" if follows else question
+    now = without_premises(now)
+    return f"（上一问：“{before.removesuffix('问）')}）现在只答：{now}" if follows else now
 
 
 def _swap(previous: str, topic: str) -> str:
@@ -360,9 +393,9 @@ def _resembling(previous: str, topic: str) -> str:
 
 def _resolve(previous: str, question: str) -> str:
     """Put the previous question's subject in the place of the pronoun."""
-    entity = _ENTITY.search(previous)
-    named = entity.group() if entity else next(iter(places(previous)), "")
-    match = _PRONOUN.search(question)
+    entity, match = _ENTITY.search(previous), _PRONOUN.search(question)
+    of_a_place = match and not _OF_A_THING.search(match.group())
+    named = entity.group() if entity else next(iter(places(previous) if of_a_place else ()), "")
     if named and match and match.group() not in {"前者", "后者", "同期"}:
         return question[: match.start()] + named + question[match.end() :]
     return _join(previous, question)

@@ -17,7 +17,7 @@ from rag.answer.expected import unstated
 from rag.answer.kinds import Kind, asks_for_several, kind_of, sides
 from rag.answer.measures import COUNT, fitting
 from rag.answer.numbers import all_quantities
-from rag.answer.question import NATIONAL, asked_now, region_end
+from rag.answer.question import NATIONAL, asked_now, region_end, without_premises
 from rag.corpus.places import cities, place_spans, places
 from rag.corpus.words import Words, character_pairs, fold
 from rag.ports import Embedder
@@ -38,7 +38,7 @@ _NAME = re.compile(
 _QUOTED = re.compile(r"(?<![回复答说写出])(?<![回答说写出][一两这][句个段])“([^”]{2,20})”")
 """A term that a question is about; what it wants to be answered with is none."""
 _GENERIC = re.compile(
-    r"级$|公立$|民营$|定点$|[各该本等家所类大的和及个中在对与是到从由]$|综合$|专科$|(?<![一二三四五六七八九十])(?<![^全各]市)中医$|基层$|三甲$|二甲$|试点$|成员$|牵头$|联网$|[区县市省]$"
+    r"级$|公立$|民营$|定点$|[各该本等家所类大的和及个中在对与是到从由]$|综合$|专科$|(?<![一二三四五六七八九十])(?<![^全各市区地辖属][市县])中医$|基层$|三甲$|二甲$|试点$|成员$|牵头$|联网$|[区县市省]$"
 )
 """What stands before 医院 where no one hospital is meant."""
 _INSTITUTION = re.compile(
@@ -93,6 +93,11 @@ class Relevance:
             return ()
         return unstated(asked, [text for item in aligned for text in (item.text, *(p.text for p in item.passages))])
 
+    def is_a_word(self, question: str, lacks: Sequence[str]) -> bool:
+        """Whether all that is lacking is the word for what is counted: the text may say it in another."""
+        count = self._asked_count(question)
+        return bool(lacks) and count is not None and set(lacks) <= set(self._counted(question, count))
+
     def _asked_count(self, question: str) -> re.Match[str] | None:
         """What a question for one number asks by, None where it asks for none or for more."""
         return COUNT.search(asked_now(question)) if asks_one_fact(question) else None
@@ -124,7 +129,7 @@ class Relevance:
         around = fold(" ".join(p.around for p in passages))
         own = frozenset(place for p in passages for place in places(f"{p.context} {p.text}"))
         asked = asked_now(question)
-        named = asked if NATIONAL.search(asked) else question
+        named = asked if NATIONAL.search(asked) or places(asked) else question
         held = [city for city in cities(named) if city in around]
         ends = {name: region_end(named, end) for _, end, name in place_spans(named)}
         told = {name for name, end in ends.items() if any(named.startswith(city, end) for city in held)}
@@ -186,7 +191,7 @@ def _uncounted(question: str, passages: Sequence[Passage]) -> list[str]:
 
 def _years(question: str, passages: Sequence[Passage]) -> list[str]:
     """The year that a question for a fact names, where all cited sentences speak of other years."""
-    asked = asked_now(question)
+    asked = without_premises(asked_now(question))
     if kind_of(asked) is not Kind.FACT or not passages:
         return []
     year = asked_year(asked, None)

@@ -15,7 +15,7 @@ from typing import Protocol
 
 import numpy as np
 
-from rag.answer.question import Constraints, constraints
+from rag.answer.question import Constraints, asked_now, constraints
 from rag.corpus.places import places
 from rag.corpus.words import Words
 from rag.ports import Embedder, Keywords, Library, Reranker, Vectors
@@ -175,13 +175,13 @@ class HybridRetriever:
 
 def split(question: str) -> tuple[str, ...]:
     """Return a question for each region that a comparison names, else the question alone."""
-    named = places(question)
+    named = places(asked_now(question))
     if len(named) < 2 or len(named) > 4:
         return (question,)
     parts = []
     for place in named:
         part = question
-        for other in named:
+        for other in places(question):
             if other != place:
                 part = part.replace(other, "")
         parts.append(part)

@@ -107,6 +107,18 @@ def test_what_is_asked_of_the_nation_is_not_of_the_place_before() -> None:
     assert lacks("代表怎么建议的（接着“山西村医补多少”问）", text, text) == ("山西",)
 
 
+def test_a_follow_up_that_names_its_own_places_is_not_of_the_ones_before() -> None:
+    text = "陕西的传统医学中心设在哈萨克斯坦。"
+    assert lacks("陕西的又在哪国（接着“浙江的中心在哪国”问）", text, text) == ()
+    assert lacks("又在哪国（接着“浙江的中心在哪国”问）", text, text) == ("浙江",)
+
+
+def test_a_year_that_a_question_takes_for_granted_needs_not_be_told() -> None:
+    text = "1948年，贝文推动建立国民医疗服务制度。"
+    assert lacks("制度是1956年建起来的吧？推动的是谁", text, text) == ()
+    assert lacks("1956年推动制度的是谁", text, text) == ("1956年",)
+
+
 def test_a_region_named_in_between_takes_the_sentence_away() -> None:
     text = "山东省出台规范。而在上海，平台上线试点。签约授权约1200人。"
     assert "山东" in lacks("山东签约授权多少人", "签约授权约1200人。", text)
@@ -120,6 +132,8 @@ def test_a_year_or_a_score_is_no_amount_of_money() -> None:
 def test_where_a_name_is_asked_for_a_text_without_one_lacks_it() -> None:
     assert lacks("定了是哪家医院", "力争新增1~2家国家医学中心。", "力争新增1~2家国家医学中心。") == ("医院",)
     assert lacks("挂牌在哪家医院", "在内蒙古国际蒙医医院挂牌。", "在内蒙古国际蒙医医院挂牌。") == ()
+    assert lacks("哪家医院帮着建的", *["保定市容城县中医医院帮扶卫生院建设。"] * 2) == ()
+    assert lacks("哪家医院帮着建的", *["要求各市县中医医院帮扶卫生院建设。"] * 2) == ("医院",)
     assert lacks("大会在哪个城市开", "大会深化交流合作。", "大会深化交流合作。") == ("城市",)
 
 

@@ -76,6 +76,8 @@ def test_words_that_stand_nowhere_are_no_error(index: IndexVersion) -> None:
 def test_a_question_is_split_by_the_regions_it_compares() -> None:
     assert split("四川和云南的中医药工作") == ("四川和的中医药工作", "和云南的中医药工作")
     assert split("四川的中医药工作") == ("四川的中医药工作",)
+    follows = "四川和云南的在哪国（接着“浙江的在哪国”问）"
+    assert split(follows) == ("四川和的在哪国（接着“的在哪国”问）", "和云南的在哪国（接着“的在哪国”问）")
 
 
 def test_a_search_held_to_some_articles_finds_them_and_no_others(index: IndexVersion):
