@@ -33,8 +33,8 @@ def article(text: str, *headings: str, title: str = "医保基金即时结算", 
     ends = [*starts[1:], len(text)] if starts else []
     sections = tuple(Section(h, a, b) for h, a, b in zip(headings, starts, ends, strict=True))
     issue = Issue("a.txt", "卫生健康信息动态", 4, 341, dt.date(2025, 2, 11), "广西卫生健康事业发展战略智库")
-    values: dict[str, object] = {"column": "各地动态", "source": "新华社", "page": 6} | more
-    return Article(id_, issue, title, text, sections=sections, **values)  # type: ignore[arg-type]
+    values: dict[str, object] = {"issue": issue, "column": "各地动态", "source": "新华社", "page": 6} | more
+    return Article(id_, title=title, text=text, sections=sections, **values)  # type: ignore[arg-type]
 
 
 def whole(of: Article) -> Chunk:

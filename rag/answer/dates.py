@@ -41,6 +41,12 @@ def asked_year(question: str, newest: dt.date | None) -> int | None:
     return next(iter(named)) if named and len(named) == 1 else None
 
 
+def titled(title: str) -> dt.date | None:
+    """Return the first day of the year that an article's title names, where it names one: 2025年有何打算."""
+    named = {int(year) for year in _EXPLICIT.findall(title)}
+    return dt.date(named.pop(), 1, 1) if len(named) == 1 else None
+
+
 def as_of(text: str, issued: dt.date | None) -> When | None:
     """Return the date that a sentence's figures stand at: what follows 截至, else its latest, else the issue's."""
     found: list[tuple[bool, When]] = []

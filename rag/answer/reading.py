@@ -11,14 +11,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rag.answer.citing import Aligner, Passage
-from rag.answer.dates import asked_year, relative, years
-from rag.answer.kinds import Kind, kind_of
+from rag.answer.dates import asked_year, relative, titled, years
+from rag.answer.kinds import Kind, asks_where, kind_of
 from rag.answer.nearest import Nearest
 from rag.answer.outline import Stretch, stretch_of, stretch_with
-from rag.answer.question import SEVERALLY, Shape, asked_now
+from rag.answer.question import SEVERALLY, Shape, asked_now, without_premises
 from rag.answer.ranking import RankedSentence, SentenceRanker
 from rag.answer.selection import Selection, by_side, select, states, with_others
-from rag.corpus.places import places
+from rag.corpus.places import cities, places
 from rag.corpus.sentences import Span
 from rag.schema import Article, Chunk, Evidence
 
@@ -93,7 +93,9 @@ class EvidenceReader:
         """Return the sentences that answer `question`, within the budget of its kind; a scenario sets its own."""
         kind = kind or kind_of(question)
         tokens = budget or self._budget * SHARE[kind]
-        ranked = _of_the_year(question, _of_the_regions(question, self.ranker.rank(question, evidence)))
+        ranked = _of_the_regions(question, self.ranker.rank(question, evidence))
+        year = _year_asked(question, ranked)
+        ranked = _of_the_year(question, year, ranked)
         ranked = [row for row in ranked if row.score >= WEAKEST[kind] * ranked[0].score]
         if kind is Kind.SUMMARY:
             ranked.sort(key=lambda row: row.passage.chunk.article.id != evidence[0].chunk.article.id)
@@ -109,7 +111,8 @@ class EvidenceReader:
             selected = self._with_following(question, selected)
         quotes = selected.quotes
         if quotes and kind in {Kind.LIST, Kind.SUMMARY} and not selected.complete:
-            quotes = with_others(quotes, self._stretches(question, ranked[0].passage.chunk.article))
+            if kind is Kind.SUMMARY or not asks_where(question):
+                quotes = with_others(quotes, self._stretches(question, ranked[0].passage.chunk.article))
             quotes = with_others(quotes, self._near(question, ranked, quotes))
         elif kind is Kind.COMPARE or SEVERALLY.search(asked_now(question)):
             quotes = (*quotes, *self._stating(question, ranked, quotes))
@@ -117,6 +120,7 @@ class EvidenceReader:
         if kind is not Kind.FACT:
             quotes = with_others(quotes, ())
             quotes = quotes if _WHO.search(question) else tuple(p for p in quotes if not p.is_byline)
+            quotes = _told_of(year, quotes)
         if kind is Kind.COMPARE:
             quotes = by_side(question, quotes)
         return Reading(kind, tuple(chosen), as_text(chosen), coverage, quotes, selected.essential, tuple(ranked))
@@ -189,7 +193,7 @@ class EvidenceReader:
         stretches = self._nearest.stretches(asked_now(question), article) if self._nearest else []
         passages = [passage for spans in stretches for passage in self._passages(article, spans)]
         named = set(places(question))
-        return [p for p in passages if not _is_elsewhere(named, "".join(article.section_path(p.span[0])))]
+        return [p for p in passages if not _is_elsewhere(named, p)]
 
     def _passages(self, article: Article, spans: Sequence[Span]) -> list[Passage]:
         """The items that the spans are, or the sentences of the only one."""
@@ -223,33 +227,56 @@ class EvidenceReader:
 
 
 def _of_the_regions(question: str, ranked: list[RankedSentence]) -> list[RankedSentence]:
-    """Leave out what stands under another region's heading than the question names, where anything else is left."""
+    """Leave out what stands under another region's heading than the question names, where anything else is left.
+
+    Which region a city lies in is not known: a question that names one alone has what speaks of it, and what stands
+    under no region's heading.
+    """
     named = set(places(question))
-    if not named:
-        return ranked
-    kept = [row for row in ranked if not _is_elsewhere(named, row.passage.context)]
+    towns = () if named else cities(asked_now(question))
+    if named:
+        kept = [row for row in ranked if not _is_elsewhere(named, row.passage)]
+    elif any(_speaks_of(row.passage, towns) for row in ranked):
+        kept = [row for row in ranked if _speaks_of(row.passage, towns) or not places(row.passage.context)]
+    else:
+        kept = []
     return kept or ranked
 
 
-def _is_elsewhere(named: set[str], heads: str) -> bool:
-    """Whether headings name regions, but none of those that are `named`."""
-    home = set(places(heads))
-    return bool(named and home) and home.isdisjoint(named)
+def _speaks_of(passage: Passage, towns: Sequence[str]) -> bool:
+    """Whether a sentence or its headings name one of the cities."""
+    return any(town in passage.text or town in passage.context for town in towns)
 
 
-def _of_the_year(question: str, ranked: list[RankedSentence]) -> list[RankedSentence]:
-    """Leave out what speaks of other years than the question, where sentences nearly as good are left.
+def _is_elsewhere(named: set[str], passage: Passage) -> bool:
+    """Whether a sentence's headings name regions but none of those that are `named`, nor does it speak of one."""
+    home = set(places(passage.context))
+    return bool(named and home) and named.isdisjoint(home) and named.isdisjoint(passage.regions)
 
-    今年 is the year of the newest issue that was found; a sentence that names no year is then of its issue's.
+
+def _year_asked(question: str, ranked: Sequence[RankedSentence]) -> int | None:
+    """The year that a question asks about; 今年 is of the newest article, not known where the best is undated."""
+    dates = [(row.passage.chunk.article.issue.date or titled(row.passage.chunk.article.title)) for row in ranked]
+    newest = max(date for date in dates if date) if dates and dates[0] else None
+    return asked_year(without_premises(asked_now(question)), newest)
+
+
+def _of_the_year(question: str, year: int | None, ranked: list[RankedSentence]) -> list[RankedSentence]:
+    """Leave out what speaks of other years than the one that is asked for, where sentences nearly as good are left.
+
+    A sentence that names no year is of its issue's, where the question says 今年.
     """
-    asked = asked_now(question)
-    dates = [date for row in ranked if (date := row.passage.chunk.article.issue.date)]
-    year = asked_year(asked, max(dates, default=None))
     if year is None:
         return ranked
-    by_issue = bool(relative(asked))
+    by_issue = bool(relative(asked_now(question)))
     kept = [row for row in ranked if year in _years_of(row.passage, by_issue=by_issue, else_=year)]
     return kept if kept and kept[0].score >= NEARLY * ranked[0].score else ranked
+
+
+def _told_of(year: int | None, quotes: Sequence[Passage]) -> tuple[Passage, ...]:
+    """The quotes without those of other years, where one of the same article names the `year` that is asked for."""
+    named = {p.chunk.article.id for p in quotes if year in (years(p.text, None) or ())}
+    return tuple(p for p in quotes if p.chunk.article.id not in named or not p.years or year in p.years)
 
 
 def _years_of(passage: Passage, *, by_issue: bool, else_: int) -> frozenset[int]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from rag.answer.citing import Passage, is_whole
 from rag.answer.enumerations import Enumeration, enumerations
 from rag.answer.expected import unstated
-from rag.answer.kinds import Kind, asks_for_several, sides
+from rag.answer.kinds import Kind, asks_for_several, asks_where, sides
 from rag.answer.measures import COUNT, fitting
 from rag.answer.outline import counts
 from rag.answer.question import asked_now
@@ -32,6 +32,8 @@ NEW = 0.25
 """What a sentence that holds all the asked words that are still missing is worth beside its score's share."""
 SIDE = 2
 """Sentences of each side of a comparison."""
+OWNERS, OWNER = 10, 0.5
+"""Sentences that tell of which places one thing is true at most, and the share of the best one's score they have."""
 LED = 0.8
 """Share of the best sentence's score that an enumeration's lead-in or one of its items must have."""
 HELD = 0.5
@@ -52,6 +54,8 @@ STATING = 0.5
 """Share of the best score that a sentence must have to be quoted for the number that is asked for."""
 _NATION = re.compile(r"全国|我国|中国")
 """What one region is compared with where no other is named."""
+_NATIONAL_SIDE = re.compile(r"全国(?:平均|水平)?(?=[是有和与跟呢、，])")
+"""The same, where several are named."""
 _LISTED = re.compile(r"[，。；：:;！？()（）]")
 
 MakePassage = Callable[[Chunk, Span], Passage]
@@ -134,7 +138,9 @@ def _selected(kind: Kind, question: str, ranked: Sequence[RankedSentence], passa
         return Selection(_ordered(chosen), _ordered([side[0] for side in compared]))
     chosen = together(ranked, MOST[kind], WEAKEST[kind])
     if kind in {Kind.LIST, Kind.SUMMARY}:
-        ordered = _ordered(_with_neighbours(chosen, ranked))
+        owners = kind is Kind.LIST and asks_where(question)
+        chosen = together(ranked, OWNERS, OWNER) if owners else _with_neighbours(chosen, ranked)
+        ordered = _ordered(chosen)
         return Selection(ordered, ordered)
     if kind is Kind.FACT:
         chosen += _stating(question, ranked, chosen)
@@ -223,7 +229,7 @@ def _sides(question: str, ranked: Sequence[RankedSentence]) -> list[list[RankedS
     """The sentences about each of the places that the question names, best first; places without any are left out."""
     named = sides(question)
     about = [[row for row in ranked if _is_about(row.passage, place)] for place in named]
-    if len(named) == 1 and _NATION.search(question):
+    if named and (_NATIONAL_SIDE if len(named) > 1 else _NATION).search(question):
         about.append([row for row in ranked if _NATION.search(row.passage.text) and not places(row.passage.text)])
     return [side for side in about if side]
 

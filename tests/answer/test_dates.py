@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from rag.answer.dates import When, as_of, asked_year, meant, relative, written, years
+from rag.answer.dates import When, as_of, asked_year, meant, relative, titled, written, years
 
 ISSUED = dt.date(2025, 2, 11)
 
@@ -71,3 +71,11 @@ def test_a_relative_year_is_that_of_the_issue() -> None:
         ("去年", "2024年"),
         ("今年", "2025年"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("title", "year"),
+    [("2025年中医药工作有何新愿景？", 2025), ("中医药工作有何新愿景？", None), ("2024年回顾与2025年展望", None)],
+)
+def test_the_year_of_a_title(title: str, year: int | None) -> None:
+    assert titled(title) == (dt.date(year, 1, 1) if year else None)

@@ -8,7 +8,7 @@ from rag.answer.citing import Aligner
 from rag.answer.ranking import SentenceRanker
 from rag.answer.reading import EvidenceReader, Kind, around, kind_of
 from rag.corpus.words import Words
-from rag.schema import Chunk, Evidence
+from rag.schema import Chunk, Evidence, Issue
 from rag.settings import load as load_settings
 from tests.builders import article, whole
 
@@ -25,6 +25,7 @@ READER = EvidenceReader(RANKER, ALIGNER, budget=600)
         ("宁波哪年开始补助", Kind.FACT),
         ("四川今年中医药抓哪几件事？", Kind.LIST),
         ("黑龙江的七项工程分别是啥", Kind.LIST),
+        ("山西一体化改革主要做了些啥", Kind.LIST),
         ("医保自查自纠有什么要求", Kind.LIST),
         ("四川和云南的中医药工作", Kind.COMPARE),
         ("职工医保和居民医保哪个涨得快", Kind.COMPARE),
@@ -111,3 +112,32 @@ def test_the_largest_section_that_fits_is_taken_around_a_passage() -> None:
     assert around(Chunk(of, at, at + 10), 60).text == "丙\n" + "丁" * 50
     assert around(Chunk(of, at, at + 10), 200).text == text
     assert len(around(Chunk(of, at, at + 10), 20).text) == 20
+
+
+def test_a_question_of_a_city_has_nothing_of_other_regions() -> None:
+    text = (
+        "宁夏：抓工程\n中医药工作取得成效十项。\n潮汕：抓专科\n汕头中医药工作取得成效九项。全市中医药工作有成效八项。"
+    )
+    of = article(text, "宁夏：抓工程", "潮汕：抓专科", title="地方展望")
+    told = READER.read("汕头中医药工作有多少项成效", [Evidence(whole(of), 1.0)]).text
+    assert "十项" not in told
+    assert "八项" in told
+    assert "十项" in READER.read("海口中医药工作有多少项成效", [Evidence(whole(of), 1.0)]).text
+
+
+@pytest.mark.parametrize(("title", "left_out"), [("2025年中医药有何打算", True), ("中医药有何打算", False)])
+def test_an_undated_article_is_of_the_year_in_its_title(title: str, left_out: bool) -> None:
+    text = "云南：抓人才\n2024年，云南建成中医馆。名医工作有新成效。2025年，云南将推进中医药规划。重点培养名医百人。"
+    undated = Issue("a.txt")
+    of = article(text, "云南：抓人才", title=title, issue=undated)
+    told = "".join(p.text for p in READER.read("云南今年中医药抓哪几件事？", [Evidence(whole(of), 1.0)]).quotes)
+    assert "重点培养名医百人。" in told
+    assert ("名医工作有新成效。" not in told) is left_out
+
+
+def test_another_articles_year_is_not_that_of_an_undated_one() -> None:
+    of = article("云南将推进中医药规划。2025年，云南培养名医。", title="中医药打算", id_="a#2", issue=Issue("b.txt"))
+    older = article("2024年，云南中医药规划有新成效。", title="2024年中医药回顾", issue=Issue("a.txt"))
+    evidence = [Evidence(whole(of), 1.0), Evidence(whole(older), 0.5)]
+    told = "".join(p.text for p in READER.read("云南今年中医药规划抓什么？", evidence).quotes)
+    assert "2025年，云南培养名医。" in told

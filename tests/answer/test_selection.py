@@ -82,6 +82,23 @@ def test_a_region_is_compared_with_the_whole_country() -> None:
     assert "云南公民素养达标。" not in told
 
 
+def test_several_regions_are_compared_with_the_whole_country_where_it_is_a_side() -> None:
+    text = "湖南居民素养水平达到33.3%。云南居民素养水平达到20%。我国公民素养水平达22.56%。"
+    told = quoted(Kind.COMPARE, "居民素养水平全国是多少？湖南呢，云南呢", ranked(text, "居民"))
+    assert "我国公民素养水平达22.56%。" in told
+    assert "我国公民素养水平达22.56%。" not in quoted(
+        Kind.COMPARE, "全国先进的湖南和云南，居民素养水平哪个高", ranked(text, "居民")
+    )
+
+
+def test_where_one_thing_is_true_is_told_without_what_stands_around_it() -> None:
+    text = "甲省大会召开。甲省实现全覆盖。甲省召开会议。乙省大会召开。乙省实现全覆盖。乙省召开会议。"
+    rows = [replace(row, score=row.score**2) for row in ranked(text, "全覆盖")]
+    rows = [replace(row, score=1.5) if "大会" in row.passage.text else row for row in rows]
+    assert quoted(Kind.LIST, "哪些省实现了全覆盖", rows) == ["甲省实现全覆盖。", "乙省实现全覆盖。"]
+    assert "乙省大会召开。" in quoted(Kind.LIST, "全覆盖有哪些做法", rows)
+
+
 def test_each_side_is_quoted_with_the_number_that_is_asked_for() -> None:
     shandong = "山东上线同步结算。山东出台规范。山东累计结算3000笔。"
     text = f"{shandong}上海上线同步结算。上海有12家医院参与。上海共有200单交易。"
