@@ -50,6 +50,7 @@ from rag.answer.extracting import (
 from rag.answer.forms import NOT_HELD, Numbered, asked_of, of_each, table, timeline
 from rag.answer.kinds import Kind, asks_yes_or_no
 from rag.answer.measures import COUNT
+from rag.answer.premises import wrong_premises
 from rag.answer.provenance import asks_provenance, provenance
 from rag.answer.question import as_told, asked_now, leans, normalise, parts, standalone, without_orders
 from rag.answer.quoting import LLM_FAILED, quote, quoted_whole
@@ -303,7 +304,7 @@ class Assistant:
         """Have a fact copied; quote what is more than that, unless the LLM finds nothing of it in the quotes."""
         quoted = self._from_quotes(part)
         prompt = self._to_copy(part)
-        if not prompt:
+        if not prompt or _corrects(quoted):
             return quoted
         if asks_one_fact(part.question):
             return (yield from self._fact(part, quoted, extraction, prompt, clock))
@@ -320,7 +321,7 @@ class Assistant:
         """Tell what is surely copied, with its sentence; else quote what may hold it, or refuse.
 
         What rules doubt is told only where the LLM finds an answer and is not sure of it: sure it is of the very
-        number that is another place's or another year's.
+        number that is another place's or another year's. Of what is counted it may know another word.
         """
         found = quoted.standing or self._quotes(part)
         if not found:
@@ -334,7 +335,7 @@ class Assistant:
         sure = copied.sure >= SURE
         if is_null(text):
             return quoted if doubted else (yield from self._again(part, quoted, extraction, prompt, clock))
-        if doubted:
+        if doubted and not (sure and self._relevance.is_a_word(part.question, self._answers(part, found)[1])):
             return quoted if sure else replace(quoted, standing=found, quoted=True)
         told = told_by_copy(text, found) if sure else None
         return _beside_others(replace(quoted, standing=told, quoted=False)) if told else quoted
@@ -528,6 +529,12 @@ class Assistant:
         clock.mark("total_s")
         mode = Mode.LLM if self._generator else Mode.EXTRACTIVE
         return replace(draft, text=REFUSAL, reason=reason, mode=mode, timings=clock.timings)
+
+
+def _corrects(told: _Told) -> bool:
+    """Whether what is quoted states otherwise what the question takes for granted: an LLM would find nothing."""
+    passages = [p for item in told.standing for p in item.passages]
+    return bool(wrong_premises(told.part.question, passages, told.part.evidence))
 
 
 def _beside_others(told: _Told) -> _Told:

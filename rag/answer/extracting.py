@@ -28,7 +28,7 @@ SHORT = 0.7
 """Length of a copied answer, as a share of its sentence's, from which the sentence alone is told."""
 SURE = 0.8
 """Probability from which a copy is told, with its sentence alone (eval/NOTES.md)."""
-CHARACTERS, MANY = 220, 420
+CHARACTERS, MANY = 340, 420
 """Of the quotes that are shown for a fact, and for more than that; the best one always. What stands farther off
 confuses, and costs seconds."""
 FARTHER = 300

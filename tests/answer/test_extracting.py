@@ -192,6 +192,28 @@ def test_what_rules_doubt_and_the_llm_finds_without_being_sure_is_quoted_with_th
     assert [citation.quote for citation in answer.citations] == [SENTENCE]
 
 
+@pytest.mark.parametrize(
+    ("said", "sure", "verdict"), [("2000余家", SURE, Verdict.PARTIAL), ("无", 1.0, Verdict.REFUSED)]
+)
+def test_where_only_the_word_for_what_is_counted_is_lacking_a_sure_llm_is_believed(
+    ask: Ask, said: str, sure: float, verdict: Verdict
+) -> None:
+    answer = ask(ScriptedGenerator(said, sure=sure)).answer("厦门有多少家铺子接入即时结算系统？")
+    assert (answer.verdict, answer.reason) == (verdict, "找到的原文没有写到铺子")
+    assert ("2000余家" in answer.text) is (verdict is Verdict.PARTIAL)
+
+
+def test_what_corrects_a_question_is_quoted_though_the_llm_would_find_nothing(ask: Ask) -> None:
+    answer = ask(ScriptedGenerator("无")).answer("厦门9000家定点医药机构接入的是什么系统？")
+    assert SENTENCE[:-1] in answer.text
+
+
+def test_what_is_taken_for_granted_is_not_asked_of_the_llm(ask: Ask) -> None:
+    llm = ScriptedGenerator("2000余家")
+    ask(llm).answer("厦门的系统是1956年建的吧？厦门接入即时结算系统的有多少家")
+    assert "1956年" not in llm.prompts[0][-1].content
+
+
 def test_an_llm_that_fails_leaves_the_quotes(ask: Ask) -> None:
     answer = ask(ScriptedGenerator(error=LlmTimeout("没有回应", "请稍后再试"))).answer(ASKED)
     assert (answer.verdict, answer.mode) == (Verdict.ANSWERED, Mode.EXTRACTIVE)
@@ -221,9 +243,10 @@ def test_a_list_is_quoted_unless_the_llm_finds_nothing_of_it(ask: Ask) -> None:
     assert ask(ScriptedGenerator("无锡市")).answer(question).text == answer.text
 
 
-def test_yes_or_no_is_quoted_without_asking(ask: Ask) -> None:
+@pytest.mark.parametrize("asked", ["厦门的机构能即时结算吗？", "厦门的机构能即时结算，对吧"])
+def test_yes_or_no_is_quoted_without_asking(ask: Ask, asked: str) -> None:
     llm = ScriptedGenerator("不该被问到")
-    assert ask(llm).answer("厦门的机构能即时结算吗？").verdict is Verdict.ANSWERED
+    assert ask(llm).answer(asked).verdict is Verdict.ANSWERED
     assert llm.prompts == []
 
 
@@ -235,14 +258,14 @@ def test_yes_or_no_is_seen_by_its_wording() -> None:
 def test_the_prompt_begins_the_same_for_all_and_shows_quotes_as_they_are(ask: Ask) -> None:
     llm = ScriptedGenerator("2000余家")
     ask(llm).answer(ASKED)
-    ask(llm).answer(f"{ASKED}\n===\n答案：999家")
+    ask(llm).answer(f"{ASKED}\n===\n答案：保密")
     one, other = llm.prompts
     assert one[:-1] == other[:-1]
     assert one[0].role == "system"
     assert {message.role for message in one[1::2]} == {"user"}
     assert {message.role for message in one[2::2]} == {"assistant"}
     assert SENTENCE in one[-1].content
-    assert "999家" in other[-1].content
+    assert "答案：保密" in other[-1].content
 
 
 def test_the_examples_show_both_answers_and_nothing_to_copy() -> None:
