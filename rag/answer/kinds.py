@@ -31,10 +31,10 @@ _LIST = re.compile(
     r"(?:举措|措施|做法|任务|内容|原则|要求|方面|经验|步骤|工程|行动)(?:是|有)?(?:什么|哪|啥)|包括(?:什么|哪)|怎么[做干抓推管走培建]|(?:打算|准备|计划)怎么|怎么一步步|一步步怎么|咋[做干抓推管走]|[干做]了?些?(?:啥|什么)|如何"
 )
 _WHERE = re.compile(
-    r"(?<![卡难]在)哪(?:[几些]|[二两三四五六七八九十])[个家]?(?:省|地方|地区|地[市州]?(?!步)|城市|市|区|国家?|医院)"
+    r"(?<![卡难]在)哪(?:[几些]|[二两三四五六七八九十])[个家]?(?:省|地方|地区|地[市州]|城市|市|国家?)"
 )
-"""What asks for places or hospitals of which one thing is true."""
-_YES_OR_NO = re.compile(r"(?P<verb>[\u4e00-\u9fa5])不(?P=verb)|是否|能否|可否|会否|(?:[吗吧]|(?<!什)么)[？?]?$")
+"""What asks for the places of which one thing is true."""
+_YES_OR_NO = re.compile(r"(?P<verb>[\u4e00-\u9fa5])不(?P=verb)|是否|能否|可否|会否|(?:[吗吧不没]|(?<!什)么)[？?]?$")
 
 
 def sides(question: str) -> tuple[str, ...]:
@@ -66,5 +66,5 @@ def asks_yes_or_no(question: str) -> bool:
 
 
 def asks_where(question: str) -> bool:
-    """Whether `question` asks for the places or hospitals of which one thing is true: 哪些省搞了即时结算."""
+    """Whether `question` asks for the places of which one thing is true: 哪些省搞了即时结算."""
     return bool(_WHERE.search(asked_now(question)))

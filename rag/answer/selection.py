@@ -140,6 +140,7 @@ def _selected(kind: Kind, question: str, ranked: Sequence[RankedSentence], passa
     if kind in {Kind.LIST, Kind.SUMMARY}:
         owners = kind is Kind.LIST and asks_where(question)
         chosen = together(ranked, OWNERS, OWNER) if owners else _with_neighbours(chosen, ranked)
+        chosen += _stating(question, ranked, chosen) if owners else []
         ordered = _ordered(chosen)
         return Selection(ordered, ordered)
     if kind is Kind.FACT:

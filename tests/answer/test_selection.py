@@ -99,6 +99,12 @@ def test_where_one_thing_is_true_is_told_without_what_stands_around_it() -> None
     assert "乙省大会召开。" in quoted(Kind.LIST, "全覆盖有哪些做法", rows)
 
 
+def test_where_one_thing_is_true_is_told_with_a_sentence_that_names_places() -> None:
+    text = "".join(f"{n}处实现了全覆盖。" for n in "东南西北上下左右前后") + "四川、云南等地已推开。"
+    rows = [replace(row, score=row.score * 0.6) if "四川" in row.passage.text else row for row in ranked(text)]
+    assert "四川、云南等地已推开。" in quoted(Kind.LIST, "哪几个省实现了全覆盖", rows)
+
+
 def test_each_side_is_quoted_with_the_number_that_is_asked_for() -> None:
     shandong = "山东上线同步结算。山东出台规范。山东累计结算3000笔。"
     text = f"{shandong}上海上线同步结算。上海有12家医院参与。上海共有200单交易。"
