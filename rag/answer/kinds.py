@@ -30,10 +30,6 @@ _LIST = re.compile(
     r"哪[几些]|列(?:一下|出|举|全|个)|分别(?:是|有|叫)(?:什么|啥|哪|谁)|都有(?:谁|啥|什么)|几[件项条类大种点步批]|几个方面|(?:什么|啥|哪)样的|什么情况|[有是]啥|有什么(?:做法|举措|措施|要求|内容|特点|经验)|哪[一]?(?:三|四|五|六|七|八|九|十)|"
     r"(?:举措|措施|做法|任务|内容|原则|要求|方面|经验|步骤|工程|行动)(?:是|有)?(?:什么|哪|啥)|包括(?:什么|哪)|怎么[做干抓推管走培建]|(?:打算|准备|计划)怎么|怎么一步步|一步步怎么|咋[做干抓推管走]|[干做]了?些?(?:啥|什么)|如何"
 )
-_WHERE = re.compile(
-    r"(?<![卡难]在)哪(?:[几些]|[二两三四五六七八九十])[个家]?(?:省|地方|地区|地[市州]|城市|市|国家?)"
-)
-"""What asks for the places of which one thing is true."""
 _YES_OR_NO = re.compile(r"(?P<verb>[\u4e00-\u9fa5])不(?P=verb)|是否|能否|可否|会否|(?:[吗吧不没]|(?<!什)么)[？?]?$")
 
 
@@ -63,8 +59,3 @@ def asks_for_several(question: str) -> bool:
 def asks_yes_or_no(question: str) -> bool:
     """Whether `question` is answered by yes or no: 要不要钱, 是否免费, 能报销吗."""
     return bool(_YES_OR_NO.search(asked_now(question)))
-
-
-def asks_where(question: str) -> bool:
-    """Whether `question` asks for the places of which one thing is true: 哪些省搞了即时结算."""
-    return bool(_WHERE.search(asked_now(question)))

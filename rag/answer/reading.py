@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from rag.answer.citing import Aligner, Passage
 from rag.answer.dates import asked_year, relative, titled, years
-from rag.answer.kinds import Kind, asks_where, kind_of
+from rag.answer.kinds import Kind, kind_of
 from rag.answer.nearest import Nearest
 from rag.answer.outline import Stretch, stretch_of, stretch_with
 from rag.answer.question import SEVERALLY, Shape, asked_now, without_premises
@@ -111,8 +111,7 @@ class EvidenceReader:
             selected = self._with_following(question, selected)
         quotes = selected.quotes
         if quotes and kind in {Kind.LIST, Kind.SUMMARY} and not selected.complete:
-            if kind is Kind.SUMMARY or not asks_where(question):
-                quotes = with_others(quotes, self._stretches(question, ranked[0].passage.chunk.article))
+            quotes = with_others(quotes, self._stretches(question, ranked[0].passage.chunk.article))
             quotes = with_others(quotes, self._near(question, ranked, quotes))
         elif kind is Kind.COMPARE or SEVERALLY.search(asked_now(question)):
             quotes = (*quotes, *self._stating(question, ranked, quotes))

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from rag.answer.citing import Passage, is_whole
 from rag.answer.enumerations import Enumeration, enumerations
 from rag.answer.expected import unstated
-from rag.answer.kinds import Kind, asks_for_several, asks_where, sides
+from rag.answer.kinds import Kind, asks_for_several, sides
 from rag.answer.measures import COUNT, fitting
 from rag.answer.outline import counts
 from rag.answer.question import asked_now
@@ -32,8 +32,6 @@ NEW = 0.25
 """What a sentence that holds all the asked words that are still missing is worth beside its score's share."""
 SIDE = 2
 """Sentences of each side of a comparison."""
-OWNERS, OWNER = 10, 0.5
-"""Sentences that tell of which places one thing is true at most, and the share of the best one's score they have."""
 LED = 0.8
 """Share of the best sentence's score that an enumeration's lead-in or one of its items must have."""
 HELD = 0.5
@@ -138,10 +136,7 @@ def _selected(kind: Kind, question: str, ranked: Sequence[RankedSentence], passa
         return Selection(_ordered(chosen), _ordered([side[0] for side in compared]))
     chosen = together(ranked, MOST[kind], WEAKEST[kind])
     if kind in {Kind.LIST, Kind.SUMMARY}:
-        owners = kind is Kind.LIST and asks_where(question)
-        chosen = together(ranked, OWNERS, OWNER) if owners else _with_neighbours(chosen, ranked)
-        chosen += _stating(question, ranked, chosen) if owners else []
-        ordered = _ordered(chosen)
+        ordered = _ordered(_with_neighbours(chosen, ranked))
         return Selection(ordered, ordered)
     if kind is Kind.FACT:
         chosen += _stating(question, ranked, chosen)

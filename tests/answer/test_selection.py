@@ -91,20 +91,6 @@ def test_several_regions_are_compared_with_the_whole_country_where_it_is_a_side(
     )
 
 
-def test_where_one_thing_is_true_is_told_without_what_stands_around_it() -> None:
-    text = "甲省大会召开。甲省实现全覆盖。甲省召开会议。乙省大会召开。乙省实现全覆盖。乙省召开会议。"
-    rows = [replace(row, score=row.score**2) for row in ranked(text, "全覆盖")]
-    rows = [replace(row, score=1.5) if "大会" in row.passage.text else row for row in rows]
-    assert quoted(Kind.LIST, "哪些省实现了全覆盖", rows) == ["甲省实现全覆盖。", "乙省实现全覆盖。"]
-    assert "乙省大会召开。" in quoted(Kind.LIST, "全覆盖有哪些做法", rows)
-
-
-def test_where_one_thing_is_true_is_told_with_a_sentence_that_names_places() -> None:
-    text = "".join(f"{n}处实现了全覆盖。" for n in "东南西北上下左右前后") + "四川、云南等地已推开。"
-    rows = [replace(row, score=row.score * 0.6) if "四川" in row.passage.text else row for row in ranked(text)]
-    assert "四川、云南等地已推开。" in quoted(Kind.LIST, "哪几个省实现了全覆盖", rows)
-
-
 def test_each_side_is_quoted_with_the_number_that_is_asked_for() -> None:
     shandong = "山东上线同步结算。山东出台规范。山东累计结算3000笔。"
     text = f"{shandong}上海上线同步结算。上海有12家医院参与。上海共有200单交易。"
