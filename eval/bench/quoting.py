@@ -1,7 +1,7 @@
 """Tells what each way to choose quotes is worth: `python -m eval.bench.quoting`, on the development questions.
 
 Every answerable question is answered in quotes with all ways on, then with one of them off after the other, in one
-run and without an LLM. Nothing is asserted; questions of a test split are never asked.
+run and without an LLM; `--only` names some of them. Nothing is asserted; questions of a test split are never asked.
 """
 
 from __future__ import annotations
@@ -20,16 +20,18 @@ from rich.table import Table
 from eval.cases import Case
 from eval.fitting import development_cases
 from eval.metrics import answer_scores
-from rag.answer import assistant, nearest, quoting, reading, selection
+from rag.answer import assistant, nearest, quoting, reading, relevance, selection
+from rag.answer.citing import Passage
 from rag.answer.kinds import Kind
 from rag.answer.selection import Selection
+from rag.corpus.places import places
 from rag.records import answer_record
 from rag.settings import ROOT
 from rag.settings import load as load_settings
 from rag.wiring import App
 
 DATASETS = ROOT / "eval" / "datasets"
-NAMES = ("dev.jsonl", "newsletters.jsonl", "more.jsonl", "fresh.jsonl", "third.jsonl", "sixth.jsonl")
+NAMES = ("dev.jsonl", "newsletters.jsonl", "more.jsonl", "fresh.jsonl", "third.jsonl", "sixth.jsonl", "seventh.jsonl")
 """Those with development questions."""
 SCORES = ("fully_correct", "key_facts", "citation_recall", "citation_precision", "evidence_cited", "false_refusal")
 NEVER = 99.0
@@ -38,6 +40,11 @@ NEVER = 99.0
 
 def _only_the_best(_: Kind, __: str, ranked: Sequence[Any], ___: Any) -> Selection:
     return Selection((ranked[0].passage,), (ranked[0].passage,)) if ranked else Selection()
+
+
+def _is_headed_elsewhere(named: set[str], passage: Passage) -> bool:
+    home = set(places(passage.context))
+    return bool(named and home) and named.isdisjoint(home)
 
 
 OFF: Sequence[tuple[str, Any, str, Any]] = (
@@ -60,6 +67,12 @@ OFF: Sequence[tuple[str, Any, str, Any]] = (
     ("也照录谁在讲的一行", reading, "_WHO", re.compile("")),
     ("几个地方的不逐个问", assistant, "of_each", lambda question: (question,)),
     ("命令也当问题", assistant, "without_orders", str),
+    ("以为的也要写到", relevance, "without_premises", str),
+    ("题目里的年份不算", reading, "titled", lambda _: None),
+    ("列举里别的年份也录", reading, "_told_of", lambda _, quotes: tuple(quotes)),
+    ("别的地区只看标题", reading, "_is_elsewhere", _is_headed_elsewhere),
+    ("只问城市的不去掉别的地区", reading, "_speaks_of", lambda *_: False),
+    ("几个地方之外全国不算一方", selection, "_NATIONAL_SIDE", re.compile(r"(?!)")),
 )
 """What is switched off: its name, where it is, and what stands there instead."""
 
@@ -89,13 +102,17 @@ def main() -> None:
     """Answer, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("datasets", nargs="*", type=Path, default=[DATASETS / name for name in NAMES])
-    cases = development_cases(parser.parse_args().datasets)
+    parser.add_argument("--only", action="append", help="只关掉名称里有这几个字的办法，可以写几次")
+    args = parser.parse_args()
+    cases = development_cases(args.datasets)
     app = App(load_settings())
     table = Table(title=f"摘录的各种办法（{len(cases)} 题，不用大模型）")
     for heading in ("关掉的办法", "完全答对", "要点", "引用查全", "引用查准", "证据引到", "误拒"):
         table.add_column(heading)
     table.add_row("都开着", *(f"{value:.1%}" for value in measure(app, cases)))
     for label, where, name, value in OFF:
+        if args.only and not any(part in label for part in args.only):
+            continue
         with switched(where, name, value):
             table.add_row(label, *(f"{mean:.1%}" for mean in measure(app, cases)))
     Console(width=100).print(table)
