@@ -25,6 +25,7 @@ from rag.answer.citing import (
     letters,
     number,
     plain,
+    unmarked,
 )
 from rag.answer.events import Event, EvidenceFound, Finished, Stage, Token
 from rag.answer.extracting import (
@@ -330,7 +331,7 @@ class Assistant:
         doubted = not quoted.standing
         counted = COUNTED if COUNT.search(asked_now(part.question)) else 0.0
         copied = extraction.copy(prompt, DOUBTED if doubted else counted)
-        text = plain((yield from self._listened(but_null(copied), clock)))
+        text = unmarked((yield from self._listened(but_null(copied), clock)))
         yield Stage("核对")
         sure = copied.sure >= SURE
         if is_null(text):
@@ -358,7 +359,7 @@ class Assistant:
 
     def _nearly(self, part: Part, extraction: Extraction, prompt: Sequence[Message]) -> bool:
         """Whether the LLM, made to answer where it nearly did, says of its answer that it is right."""
-        text = plain("".join(extraction.copy(prompt, NEARLY)))
+        text = unmarked("".join(extraction.copy(prompt, NEARLY)))
         return not is_null(text) and extraction.confirms(checking(part.question, part.reading.shown, text))
 
     def _sought(
@@ -369,7 +370,7 @@ class Assistant:
         if not farther:
             return refused
         copied = extraction.copy(copying(part.question, farther, FARTHER), moved)
-        text = plain((yield from self._listened(but_null(copied), clock)))
+        text = unmarked((yield from self._listened(but_null(copied), clock)))
         if is_null(text):
             return refused
         told = told_by_copy(text, quoted_whole(farther))

@@ -135,9 +135,14 @@ class Aligned:
     """Whether it opens a paragraph: another question's answer, another side of a comparison."""
 
 
-def plain(text: str) -> str:
+def unmarked(text: str) -> str:
     """Return a model's text without the marks and the markup that it put in."""
-    return _LEAD.sub("", _COPIED_HEAD.sub("", _MARKUP.sub("", _SQUARE_MARK.sub("", text)))).strip()
+    return _MARKUP.sub("", _SQUARE_MARK.sub("", text)).strip()
+
+
+def plain(text: str) -> str:
+    """Return what a model wrote without marks and markup, and without the heads of the evidence that it copied."""
+    return _LEAD.sub("", _COPIED_HEAD.sub("", unmarked(text))).strip()
 
 
 class Aligner:

@@ -58,6 +58,15 @@ def test_what_was_copied_comes_first_and_the_sentence_that_holds_it_follows(ask:
     assert [citation.quote for citation in answer.citations] == [SENTENCE]
 
 
+def test_a_title_that_was_copied_is_an_answer(tmp_path: Path) -> None:
+    text = "国家医保局印发《医保基金即时结算办法》，明确时限。"
+    llm = ScriptedGenerator("《医保基金即时结算办法》")
+    index = built(tmp_path, a=f"# 医疗机构回款大提速\n\n{text}")
+    answer = assistant(index, llm, Extraction(llm, BIAS), small=True).answer("国家医保局印发了什么办法？")
+    assert answer.text.startswith("《医保基金即时结算办法》[1]。")
+    assert len(llm.prompts) == 1
+
+
 def test_a_copied_sentence_is_told_once(ask: Ask) -> None:
     answer = ask(ScriptedGenerator(SENTENCE)).answer(ASKED)
     assert answer.text == f"{SENTENCE[:-1]}[1]。"
