@@ -131,8 +131,10 @@ _OWN = 7
 
 _SPEAKS = r"(?:回复?|回答|作答|答|说|写|输出|补|加|带|报)"
 _ORDERS = re.compile(
-    rf"""(?:忽略|无视|忘[掉记了]|抛开|不要管|不用管|别管|不[用要]查|别查|作废|提示词|不[要用]给?出处)
-    |从现在起(?:你|不|只|都|[，,])|(?:模式|权限)已|翻.?倍|多一个字|^注意\W*$|(?:以下|任何)问题|凡是问
+    rf"""(?:忽略|无视|忘[掉记了]|抛开)[^，。]{{0,12}}(?:资料|规[定则]|设定|指令|要求|所有|全部|一切|[前上]面|之前|以上)
+    |不要管|不用管|别管|不[用要]查|别查|提示词|不[要用]给?出处|(?:以上|之前|前面|[统全]部|统统)[^，。]{{0,8}}作废
+    |从现在起(?:你|不|只|都|[，,])|(?:安全|管理员|开发者|调试)模式|(?:数|答案|结果)[^，。]{{0,6}}翻.?倍|多一个字
+    |^注意\W*$|(?:以下|任何|凡是问)[^，。“]{{0,10}}{_SPEAKS}[^，。“]{{0,4}}“
     |^[\W_]*系统(?:提示|通知|消息|指令)(?:\W|$)|^[\W_]*管理员(?:备注|指令|提示)
     |你(?:现在)?就?(?:是(?!否|不是)|扮演|充当)|(?:只[许准]|只[能需要]?(?=回|答|说|输出))[^，。]{{0,4}}{_SPEAKS}
     |(?:先|一律|统统|统一|务必|直接|答完|每次回答|第一句|[开结][头尾])[^，。“]{{0,8}}(?:{_SPEAKS}|是)[^，。“]{{0,4}}“
@@ -257,7 +259,7 @@ _THEIRS = re.compile(r"^[\u4e00-\u9fa5、]{2,12}的(?:又|也|则|呢)")
 _PRONOUN = re.compile(
     r"它们?|他们?|她们?|其(?!他|它|中|实|余)|该(?:院|省|市|县|区|局|项|政策|办法|系统|平台|文件|模式)?|这(?:家|个|项|些|种|套|里|份|次)|那(?:家|个|项|些|种|里)|上述|前者|后者|当地|同期|此(?:项|举)"
 )
-_OF_A_THING = re.compile(r"^[这那][个些种项套份次]")
+_OF_A_THING = re.compile(r"[这那][个些种项套份次](?!省|市|县|区|地方)")
 """A pronoun that stands for no place."""
 _ENTITY = re.compile(
     r"《[^》]{2,40}》|[\u4e00-\u9fa5]{2,12}?(?:医院|医保局|卫生健康委|药监局|大学|公司|保心丸|学会|研究所|研究院)|"
@@ -394,7 +396,7 @@ def _resembling(previous: str, topic: str) -> str:
 def _resolve(previous: str, question: str) -> str:
     """Put the previous question's subject in the place of the pronoun."""
     entity, match = _ENTITY.search(previous), _PRONOUN.search(question)
-    of_a_place = match and not _OF_A_THING.search(match.group())
+    of_a_place = match and not _OF_A_THING.match(question, match.start())
     named = entity.group() if entity else next(iter(places(previous) if of_a_place else ()), "")
     if named and match and match.group() not in {"前者", "后者", "同期"}:
         return question[: match.start()] + named + question[match.end() :]
