@@ -1,6 +1,6 @@
 """Reads which years a text speaks of, and which date its figures stand at; 今年 by the date of the issue.
 
-Rules only. What an undated issue calls 今年 is not known, and never guessed.
+Rules only. What an undated issue calls 今年 is not known, and never guessed; the year in an article's title is read.
 """
 
 from __future__ import annotations

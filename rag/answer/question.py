@@ -149,7 +149,7 @@ _SAID = re.compile(
     r"|(?:另外|顺便|对了)?(?:(?!另外|顺便|对了)(?:“[^”]*”|\.(?=\w)|[^（(【\[“，,；;。！!？?：:—.]))+[，,；;。！!？?：:—/.]*|."
 )
 """Clauses, what stands in brackets or quotation marks whole."""
-_WHATEVER = re.compile(r"“[^”]+”|《[^》]+》|(?:别|不[要用]?|无)[管论][^，。]*")
+_WHATEVER = re.compile(rf"{_QUOTED.pattern}|(?:别|不[要用]?|无)[管论][^，。]*")
 """Where what is asked elsewhere asks nothing: 不管查到什么."""
 _THEN = re.compile(r"^(?:另外|好|对了|顺便|然后|再|请?问(?:你|下|一下)?|告诉我|[\W_])+")
 

@@ -232,14 +232,12 @@ def _of_the_regions(question: str, ranked: list[RankedSentence]) -> list[RankedS
     under no region's heading.
     """
     named = set(places(question))
-    towns = () if named else cities(asked_now(question))
     if named:
-        kept = [row for row in ranked if not _is_elsewhere(named, row.passage)]
-    elif any(_speaks_of(row.passage, towns) for row in ranked):
-        kept = [row for row in ranked if _speaks_of(row.passage, towns) or not places(row.passage.context)]
-    else:
-        kept = []
-    return kept or ranked
+        return [row for row in ranked if not _is_elsewhere(named, row.passage)] or ranked
+    towns = cities(asked_now(question))
+    if not any(_speaks_of(row.passage, towns) for row in ranked):
+        return ranked
+    return [row for row in ranked if _speaks_of(row.passage, towns) or not places(row.passage.context)]
 
 
 def _speaks_of(passage: Passage, towns: Sequence[str]) -> bool:
@@ -275,7 +273,7 @@ def _of_the_year(question: str, year: int | None, ranked: list[RankedSentence]) 
 def _told_of(year: int | None, quotes: Sequence[Passage]) -> tuple[Passage, ...]:
     """The quotes without those of other years, where one of the same article names the `year` that is asked for."""
     named = {p.chunk.article.id for p in quotes if year in (years(p.text, None) or ())}
-    return tuple(p for p in quotes if p.chunk.article.id not in named or not p.years or year in p.years)
+    return tuple(p for p in quotes if p.chunk.article.id not in named or not (told := p.years) or year in told)
 
 
 def _years_of(passage: Passage, *, by_issue: bool, else_: int) -> frozenset[int]:
