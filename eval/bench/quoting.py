@@ -68,6 +68,7 @@ OFF: Sequence[tuple[str, Any, str, Any]] = (
     ("几个地方的不逐个问", assistant, "of_each", lambda question: (question,)),
     ("命令也当问题", assistant, "without_orders", str),
     ("以为的也要写到", relevance, "without_premises", str),
+    ("张冠李戴的不指出", assistant, "misplaced", lambda *_: ()),
     ("题目里的年份不算", reading, "titled", lambda _: None),
     ("列举里别的年份也录", reading, "_told_of", lambda _, quotes: tuple(quotes)),
     ("别的地区只看标题", reading, "_is_elsewhere", _is_headed_elsewhere),

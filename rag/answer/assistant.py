@@ -51,7 +51,7 @@ from rag.answer.extracting import (
 from rag.answer.forms import NOT_HELD, Numbered, asked_of, of_each, table, timeline
 from rag.answer.kinds import Kind, asks_yes_or_no
 from rag.answer.measures import COUNT
-from rag.answer.premises import wrong_premises
+from rag.answer.premises import disagrees, misplaced, without_place, wrong_premises
 from rag.answer.provenance import asks_provenance, provenance
 from rag.answer.question import as_told, asked_now, leans, normalise, parts, standalone, without_orders
 from rag.answer.quoting import LLM_FAILED, quote, quoted_whole
@@ -293,6 +293,8 @@ class Assistant:
 
     def _told(self, part: Part, generator: Generator, clock: _Clock) -> Drafting[Event, None, _Told]:
         """Have the answer to one question copied, quoted or written, as the LLM is able to."""
+        if told := self._of_another_place(part):
+            return told
         if self._is_hopeless(part) or asks_provenance(part.question):
             return self._from_quotes(part)
         if self._extraction and not part.scenario:
@@ -409,6 +411,20 @@ class Assistant:
             return _Told(part, (), _unsaid(lacks) or NO_EVIDENCE)
         return _beside_others(_Told(part, found, _unsaid(lacks), quoted=True))
 
+    def _of_another_place(self, part: Part) -> _Told | None:
+        """What is quoted for a question that takes for granted that a thing is of the one place that it names."""
+        question, place = without_place(part.question)
+        if not place or part.scenario or leans(part.question):
+            return None
+        told = self._from_quotes(self._part(question, None))
+        at = next((p for item in told.standing for p in item.passages), None)
+        others = "、".join(misplaced(question, place, at, part.evidence)) if at else ""
+        if not others:
+            return None
+        quotes = told.standing[:1] if asks_one_fact(question) else told.standing
+        lead = replace(quotes[0], text=f"资料写的是{others}。")
+        return replace(told, standing=(lead, *quotes), missing=disagrees(place, others))
+
     def _of_the_article(self, part: Part) -> tuple[Aligned, ...]:
         """Where the best passage's article comes from."""
         if self._is_hopeless(part):
@@ -520,7 +536,8 @@ class Assistant:
 
     def _quoted(self, draft: Answer, asking: Sequence[Part], clock: _Clock, reason: str | None) -> Answer:
         """The answer made of quotes alone, and why it is."""
-        answer = self._judged(draft, [self._from_quotes(part) for part in asking], clock)
+        told = [self._of_another_place(part) or self._from_quotes(part) for part in asking]
+        answer = self._judged(draft, told, clock)
         if answer.verdict is Verdict.REFUSED:
             return answer
         reason = reason or "摘录模式：以下为资料原文"

@@ -12,7 +12,7 @@ COUNT = re.compile(
     r"(?P<percent>百分之(?:几|多少)|占(?:比|了|到)?(?:多少(?!钱|[万亿]*元)|几成))|(?:多少|(?<!第)几)(?P<unit>人次|英镑|美元|欧元|日元|[万亿]*元|块钱|[个家条项亩间张人名位种所例件座台套只支次份天年月周成倍岁钱分笔单户批起宗款篇部本册辆枚株吨场])?|多[大高](?:的)?(?:比例|占比)|(?:比例|占比|率)(?:是|为|达|有|多高|多大)"
 )
 """What asks for a number, and the measure word that it asks by."""
-_PERSON, _PLACE, _THING = frozenset("人名位"), frozenset("家所个"), frozenset("项个条种款")
+_PERSON, _PLACE, _THING, _YUAN = frozenset("人名位"), frozenset("家所个"), frozenset("项个条种款"), frozenset("元块")
 _UNITS = (
     dict.fromkeys("人名位", _PERSON)
     | dict.fromkeys("家所", _PLACE)
@@ -70,5 +70,5 @@ def with_measure(text: str, quantity: Quantity) -> str:
 
 
 def same_measure(one: str, other: str) -> bool:
-    """Whether two measure words may count the same things: 5个 and 3项."""
-    return one == other or any(one in alike and other in alike for alike in (_PERSON, _PLACE, _THING))
+    """Whether two measure words may count the same things: 5个 and 3项, 5块 and 5元."""
+    return one == other or any(one in alike and other in alike for alike in (_PERSON, _PLACE, _THING, _YUAN))

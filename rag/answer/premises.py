@@ -1,6 +1,6 @@
-"""Finds numbers that a question takes for granted and that the cited text states otherwise: 200所, where 100所 stand.
+"""Finds what a question takes for granted and the text states otherwise: 200所, where 100所 stand; another's place.
 
-Rules only. What the cited text says nothing of is no wrong premise.
+Rules only. What the text says nothing of is no wrong premise.
 """
 
 from __future__ import annotations
@@ -10,10 +10,12 @@ from collections.abc import Sequence
 from fractions import Fraction
 
 from rag.answer.citing import Passage
+from rag.answer.kinds import sides
 from rag.answer.measures import DATES, MEASURES, measure, same_measure, with_measure
 from rag.answer.numbers import Quantity, all_quantities
-from rag.answer.question import asked_now
-from rag.corpus.words import character_pairs
+from rag.answer.question import asked_now, region_end
+from rag.corpus.places import cities, places
+from rag.corpus.words import character_pairs, fold
 from rag.schema import Evidence
 
 REACH = 16
@@ -25,6 +27,8 @@ _NUMBERING = frozenset("是、")
 _GRADES = frozenset("等级")
 """Measure words of grades: 一 somewhere does not bear out 一等奖."""
 _ABOUT = re.compile(r"[多余约近几上超]")
+_NAME = re.compile(r"[“《]([^”》]{4,20})[”》]")
+"""What a question names so that it is one thing only."""
 
 
 def wrong_premises(question: str, passages: Sequence[Passage], evidence: Sequence[Evidence] = ()) -> tuple[str, ...]:
@@ -42,9 +46,46 @@ def wrong_premises(question: str, passages: Sequence[Passage], evidence: Sequenc
         near = [(_likeness(asked, said, p.text, q), q, p) for p in passages for q in all_quantities(p.text)]
         shared, quantity, passage = max(near, key=lambda one: one[0], default=(0, None, None))
         if quantity and passage and shared >= SHARED:
-            told = with_measure(passage.text, quantity)
-            remarks.append(f"问题里说的“{with_measure(asked, said)}”与资料不符，引文写的是“{told}”")
+            remarks.append(disagrees(with_measure(asked, said), with_measure(passage.text, quantity)))
     return tuple(dict.fromkeys(remarks))
+
+
+def without_place(question: str) -> tuple[str, str]:
+    """Return the question without the one region or city that it names, and that place; both empty where it can't."""
+    named = sides(question)
+    if len(named) != 1 or not (_NAME.search(question) or all_quantities(question)):
+        return "", ""
+    start = question.find(named[0])
+    end = region_end(question, start + len(named[0]))
+    return question[:start] + question[end:].lstrip("的那"), named[0]
+
+
+def misplaced(question: str, place: str, passage: Passage, evidence: Sequence[Evidence]) -> tuple[str, ...]:
+    """Return the other places of which the cited `passage` tells what `question` asks of `place`.
+
+    Only where both name the same thing or state the same number of it, and no evidence has it of `place`.
+    """
+    said = [name for name in _NAME.findall(question) if fold(name) in fold(passage.text)]
+    said += [q.text for q in all_quantities(question) if _is_stated(question, q, passage.text)]
+    others = sorted(passage.regions) if places(place) else cities(f"{passage.context} {passage.text}")
+    if not said or not others or place in f"{passage.around} {' '.join(passage.regions)}":
+        return ()
+    if any(place in e.chunk.text and one in e.chunk.text for e in evidence for one in said):
+        return ()
+    return tuple(others)
+
+
+def disagrees(said: str, told: str) -> str:
+    """Return in words for the user that the text states otherwise what was `said`."""
+    return f"问题里说的“{said}”与资料不符，引文写的是“{told}”"
+
+
+def _is_stated(asked: str, said: Quantity, text: str) -> bool:
+    """Whether a text states the very number that was asked with, of the same thing."""
+    if said.kind in DATES:
+        return False
+    same = [q for q in all_quantities(text) if q.value == said.value]
+    return any(_likeness(asked, said, text, q) >= SHARED for q in same)
 
 
 def _value(text: str, quantity: Quantity) -> tuple[Fraction, str]:

@@ -244,3 +244,11 @@ def test_a_follow_up_is_put_last_and_what_was_asked_before_stands_aside(ask) -> 
     generator = ScriptedGenerator("湖南中药种植面积达485万亩。")
     ask(generator).answer("占多大", [Turn("湖南种了多少亩中药？", "485万亩。")])
     assert "问题：（上一问：“湖南种了多少亩中药”）现在只答：占多大" in generator.prompts[0][-1].content
+
+
+@pytest.mark.parametrize("generator", [None, ScriptedGenerator("湖南培养不少于2500名继承人。")])
+def test_a_thing_that_is_another_places_is_told_of_that_place(ask, generator: Generator | None) -> None:
+    answer = ask(generator).answer("湖南要培养不少于2500名的什么人？")
+    assert answer.verdict is Verdict.PARTIAL
+    assert answer.text == "资料写的是云南[1]。培养不少于2500名继承人[1]。"
+    assert "问题里说的“湖南”与资料不符，引文写的是“云南”" in (answer.reason or "")
