@@ -53,7 +53,17 @@ from rag.answer.kinds import Kind, asks_yes_or_no
 from rag.answer.measures import COUNT
 from rag.answer.premises import disagrees, misplaced, without_place, wrong_premises
 from rag.answer.provenance import asks_provenance, provenance
-from rag.answer.question import as_told, asked_now, leans, normalise, parts, standalone, without_orders
+from rag.answer.question import (
+    as_told,
+    asked_now,
+    leans,
+    normalise,
+    parts,
+    standalone,
+    without_claims,
+    without_exceptions,
+    without_orders,
+)
 from rag.answer.quoting import LLM_FAILED, quote, quoted_whole
 from rag.answer.reading import EvidenceReader, Reading
 from rag.answer.recurring import Figure, recurring
@@ -263,7 +273,7 @@ class Assistant:
         """What `parts` does, of a question in its normal form, which is `alone` by itself."""
         named = places(alone) if scenario and scenario.table else ()
         if len(named) < 2:
-            each = [self._alone(one, history) for one in parts(asked)]
+            each = [without_exceptions(self._alone(one, history)) for one in parts(without_claims(asked))]
             if scenario is None and (self._generator is None or Kind.LIST in self._quoted_kinds):
                 each = [of_one for one in each for of_one in of_each(one)]
             return tuple(self._part(one, scenario) for one in dict.fromkeys(each))
@@ -417,12 +427,12 @@ class Assistant:
         if not place or part.scenario or leans(part.question):
             return None
         told = self._from_quotes(self._part(question, None))
-        at = next((p for item in told.standing for p in item.passages), None)
-        others = "、".join(misplaced(question, place, at, part.evidence)) if at else ""
-        if not others:
+        wrong = ((item, misplaced(question, place, item.passages[0], part.evidence)) for item in told.standing)
+        of_other, others = next(((item, "、".join(others)) for item, others in wrong if others), (None, ""))
+        if not of_other:
             return None
-        quotes = told.standing[:1] if asks_one_fact(question) else told.standing
-        lead = replace(quotes[0], text=f"资料写的是{others}。")
+        quotes = (of_other,) if asks_one_fact(question) else told.standing
+        lead = replace(of_other, text=f"资料写的是{others}。")
         return replace(told, standing=(lead, *quotes), missing=disagrees(place, others))
 
     def _of_the_article(self, part: Part) -> tuple[Aligned, ...]:
@@ -437,7 +447,7 @@ class Assistant:
 
     def _quotes(self, part: Part) -> tuple[Aligned, ...]:
         """What can be quoted for a question, whether it answers or not."""
-        return () if self._is_hopeless(part) else self._in_its_row(part, quote(part.reading))
+        return () if self._is_hopeless(part) else self._in_its_row(part, quote(part.reading, part.question))
 
     def _answers(self, part: Part, aligned: Sequence[Aligned]) -> tuple[bool, tuple[str, ...]]:
         """Whether the sentences answer at all, and what they lack; one side of a comparison may be lacking."""

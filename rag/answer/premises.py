@@ -30,6 +30,11 @@ _ABOUT = re.compile(r"[多余约近几上超]")
 _NAME = re.compile(r"[“《]([^”》]{4,20})[”》]")
 """What a question names so that it is one thing only."""
 
+_FIRST = re.compile(r"(?:全国|国内|我国|全球|世界)[^，。]{0,4}?(?:首[个家次批例创]|第一|头一)|(?:全国|国内)率先")
+"""What there is one of only."""
+ALIKE = 5
+"""Character pairs of a question that the sentence of a first one holds, from which both are of the same thing."""
+
 
 def wrong_premises(question: str, passages: Sequence[Passage], evidence: Sequence[Evidence] = ()) -> tuple[str, ...]:
     """Return in words for the user each number of `question` that the cited `passages` state otherwise.
@@ -53,7 +58,7 @@ def wrong_premises(question: str, passages: Sequence[Passage], evidence: Sequenc
 def without_place(question: str) -> tuple[str, str]:
     """Return the question without the one region or city that it names, and that place; both empty where it can't."""
     named = sides(question)
-    if len(named) != 1 or not (_NAME.search(question) or all_quantities(question)):
+    if len(named) != 1 or not (_NAME.search(question) or _FIRST.search(question) or all_quantities(question)):
         return "", ""
     start = question.find(named[0])
     end = region_end(question, start + len(named[0]))
@@ -67,6 +72,9 @@ def misplaced(question: str, place: str, passage: Passage, evidence: Sequence[Ev
     """
     said = [name for name in _NAME.findall(question) if fold(name) in fold(passage.text)]
     said += [q.text for q in all_quantities(question) if _is_stated(question, q, passage.text)]
+    if _FIRST.search(question) and _FIRST.search(passage.text):
+        alike = len(character_pairs(question) & character_pairs(passage.text))
+        said += _FIRST.findall(question) if alike >= ALIKE else []
     others = sorted(passage.regions) if places(place) else cities(f"{passage.context} {passage.text}")
     if not said or not others or place in f"{passage.around} {' '.join(passage.regions)}":
         return ()

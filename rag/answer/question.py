@@ -172,6 +172,29 @@ def without_premises(question: str) -> str:
     return asked if _ASKS.search(asked) else question
 
 
+_CLAIMED = re.compile(
+    r"是(?:(?P<year>(?:19|20)\d{2}年)|“[^”]{2,20}”)(?P<rest>[^，,。；;？?]{0,12}?)"
+    r"[，,]?(?:没错吧?|对不对|是不是|[对是]?[吗吧])[，,。？?]*"
+)
+
+
+def without_claims(question: str) -> str:
+    """Return the question with the year or the name that it claims asked for instead: 是1956年建起来的吧."""
+    return _CLAIMED.sub(lambda m: f"是{'哪年' if m.group('year') else '什么'}{m.group('rest')}？", question)
+
+
+_EXCEPT = re.compile(
+    r"除[了去开]?(?P<what>[^，,。；;？?]{2,12}?)(?:[以之]?外)?[，,]?(?=(?:还有?|其[他它余]|别的)(?:哪|什么|啥)[些几]?个?(?:省|地方|地区|城市|市))"
+)
+
+
+def without_exceptions(question: str) -> str:
+    """Return the question without the place that it asks of all others but: 除了江西还有哪个省."""
+    found = _EXCEPT.search(question)
+    named = found and (places(found.group("what")) or cities(found.group("what")))
+    return question[: found.start()] + question[found.end() :] if found and named else question
+
+
 def parts(question: str) -> tuple[str, ...]:
     """Return the questions that `question` asks one after another, each with what the first clauses set for all.
 

@@ -17,7 +17,7 @@ from rag.answer.nearest import Nearest
 from rag.answer.outline import Stretch, stretch_of, stretch_with
 from rag.answer.question import SEVERALLY, Shape, asked_now, without_premises
 from rag.answer.ranking import RankedSentence, SentenceRanker
-from rag.answer.selection import Selection, by_side, select, states, with_others
+from rag.answer.selection import Selection, by_side, of_each_region, select, states, with_others
 from rag.corpus.places import cities, places
 from rag.corpus.sentences import Span
 from rag.schema import Article, Chunk, Evidence
@@ -115,6 +115,8 @@ class EvidenceReader:
             quotes = with_others(quotes, self._near(question, ranked, quotes))
         elif kind is Kind.COMPARE or SEVERALLY.search(asked_now(question)):
             quotes = (*quotes, *self._stating(question, ranked, quotes))
+        each = of_each_region(question, ranked)
+        quotes = (*quotes, *(p for p in each if not any(q.holds(p) or p.holds(q) for q in quotes)))
         quotes = self._with_antecedents(quotes)
         if kind is not Kind.FACT:
             quotes = with_others(quotes, ())

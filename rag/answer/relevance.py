@@ -129,7 +129,7 @@ class Relevance:
         around = fold(" ".join(p.around for p in passages))
         own = frozenset(place for p in passages for place in places(f"{p.context} {p.text}"))
         asked = asked_now(question)
-        named = asked if NATIONAL.search(asked) or places(asked) else question
+        named = asked if NATIONAL.search(asked) or places(asked) or cities(asked) else question
         held = [city for city in cities(named) if city in around]
         ends = {name: region_end(named, end) for _, end, name in place_spans(named)}
         told = {name for name, end in ends.items() if any(named.startswith(city, end) for city in held)}

@@ -16,7 +16,7 @@ from rag.answer.expected import unstated
 from rag.answer.kinds import Kind, asks_for_several, sides
 from rag.answer.measures import COUNT, fitting
 from rag.answer.outline import counts
-from rag.answer.question import asked_now
+from rag.answer.question import NATIONAL, asked_now
 from rag.answer.ranking import RankedSentence
 from rag.corpus.places import places
 from rag.corpus.sentences import Span
@@ -46,14 +46,20 @@ HEADINGS, FEW = 10, 4
 """Headings of a summary's skeleton at most, and those of them by whose best sentences it is chosen."""
 TOLD, HALF = 0.5, 0.5
 """What evidence under all headings is worth; share of the best score that the sentences under them must have."""
+EACH = 0.75
+"""Share of the best sentence's score from which the best one of another region is quoted, where regions are asked."""
 RUN = 0.3
 """Share of the best sentence's score that neighbours must have, on the average, to be worth quoting."""
 STATING = 0.5
 """Share of the best score that a sentence must have to be quoted for the number that is asked for."""
 _NATION = re.compile(r"全国|我国|中国")
 """What one region is compared with where no other is named."""
-_NATIONAL_SIDE = re.compile(r"全国(?:平均|水平)?(?=[是有和与跟呢、，])")
+_NATIONAL_SIDE = re.compile(r"全国(?:(?:平均|水平)?(?=[是有和与跟呢、，])|[^，。？?]{0,12}共(?:有)?(?:多少|几))")
 """The same, where several are named."""
+_WHERE = re.compile(
+    r"(?:还有|都是?|有|是)哪(?:些|几个?|个)(?:省市?|地方|地区|城市|市)|哪(?:些|几个)(?:省|地方|地区|城市|市)"
+)
+"""What asks in which places something is."""
 _LISTED = re.compile(r"[，。；：:;！？()（）]")
 
 MakePassage = Callable[[Chunk, Span], Passage]
@@ -226,8 +232,19 @@ def _sides(question: str, ranked: Sequence[RankedSentence]) -> list[list[RankedS
     named = sides(question)
     about = [[row for row in ranked if _is_about(row.passage, place)] for place in named]
     if named and (_NATIONAL_SIDE if len(named) > 1 else _NATION).search(question):
-        about.append([row for row in ranked if _NATION.search(row.passage.text) and not places(row.passage.text)])
+        about.append([row for row in ranked if _is_national(row.passage)])
     return [side for side in about if side]
+
+
+def of_each_region(question: str, ranked: Sequence[RankedSentence]) -> list[Passage]:
+    """The best sentence of each region, where a question asks in which regions something is, and it is told there."""
+    if not ranked or not _WHERE.search(asked_now(question)):
+        return []
+    best: dict[frozenset[str], RankedSentence] = {}
+    for row in ranked:
+        if row.score >= EACH * ranked[0].score and len(row.passage.regions) == 1:
+            best.setdefault(row.passage.regions, row)
+    return [row.passage for row in best.values()] if len(best) > 1 else []
 
 
 def by_side(question: str, quotes: Sequence[Passage]) -> tuple[Passage, ...]:
@@ -239,6 +256,13 @@ def by_side(question: str, quotes: Sequence[Passage]) -> tuple[Passage, ...]:
 
 def _is_about(passage: Passage, place: str) -> bool:
     return place in passage.text or place in passage.context or place in passage.regions
+
+
+def _is_national(passage: Passage) -> bool:
+    """Whether a sentence speaks of the whole country: by its own words, or by those before it where no region is."""
+    if places(passage.text):
+        return False
+    return bool(_NATION.search(passage.text)) or (not passage.regions and bool(NATIONAL.search(passage.around)))
 
 
 def enumeration_for(question: str, ranked: Sequence[RankedSentence]) -> Enumeration | None:

@@ -10,6 +10,8 @@ from rag.answer.question import (
     normalise,
     parts,
     standalone,
+    without_claims,
+    without_exceptions,
     without_orders,
     without_premises,
 )
@@ -219,6 +221,36 @@ def test_orders_in_what_was_asked_before_are_no_part_of_it_either() -> None:
 )
 def test_what_a_question_takes_for_granted_is_not_what_it_asks(asked: str, alone: str) -> None:
     assert without_premises(asked) == alone
+
+
+@pytest.mark.parametrize(
+    ("asked", "alone"),
+    [
+        ("这家医院是2013年升的三级吧？", "这家医院是哪年升的三级？"),
+        ("免费医疗是1958年才建起来的，没错吧？", "免费医疗是哪年才建起来的？"),
+        ("中心是2013年成立的吧？首任主任是谁", "中心是哪年成立的？首任主任是谁"),
+        ("海南的药材牌子是“桂十味”吗", "海南的药材牌子是什么？"),
+        ("2013年有5家医院吧？", "2013年有5家医院吧？"),
+        ("中心是2013年成立的，当年花了多少钱", "中心是2013年成立的，当年花了多少钱"),
+        ("“桂十味”是啥", "“桂十味”是啥"),
+    ],
+)
+def test_the_year_or_the_name_that_is_claimed_is_asked_for(asked: str, alone: str) -> None:
+    assert without_claims(asked) == alone
+
+
+@pytest.mark.parametrize(
+    ("asked", "alone"),
+    [
+        ("除了甘肃还有哪些省建了医共体", "还有哪些省建了医共体"),
+        ("日间手术除了桂林以外，其他哪个城市在做", "日间手术其他哪个城市在做"),
+        ("除了院长还有哪些省建了医共体", "除了院长还有哪些省建了医共体"),
+        ("4起案件除了武汉那家，另外三起是哪几家", "4起案件除了武汉那家，另外三起是哪几家"),
+        ("甘肃除了医共体还有哪些做法", "甘肃除了医共体还有哪些做法"),
+    ],
+)
+def test_the_place_that_others_are_asked_beside_is_no_place_to_look_in(asked: str, alone: str) -> None:
+    assert without_exceptions(asked) == alone
 
 
 def test_more_questions_than_can_be_answered_at_once_stay_one() -> None:

@@ -113,6 +113,12 @@ def test_a_follow_up_that_names_its_own_places_is_not_of_the_ones_before() -> No
     assert lacks("又在哪国（接着“浙江的中心在哪国”问）", text, text) == ("浙江",)
 
 
+def test_a_question_that_names_a_city_of_its_own_is_not_about_the_region_before() -> None:
+    text = "桂林的医疗集团有8家社区医院。"
+    assert lacks("桂林那个集团怎么样（接着“甘肃新建几个集团”问）", text, text) == ()
+    assert lacks("那个集团怎么样（接着“甘肃新建几个集团”问）", text, text) == ("甘肃",)
+
+
 def test_a_year_that_a_question_takes_for_granted_needs_not_be_told() -> None:
     text = "1948年，贝文推动建立国民医疗服务制度。"
     assert lacks("制度是1956年建起来的吧？推动的是谁", text, text) == ()

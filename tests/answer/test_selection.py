@@ -10,7 +10,7 @@ from rag.answer.kinds import Kind, sides
 from rag.answer.quoting import quote
 from rag.answer.ranking import RankedSentence
 from rag.answer.reading import Reading
-from rag.answer.selection import by_side, select, with_others
+from rag.answer.selection import by_side, of_each_region, select, with_others
 from rag.corpus.words import Words
 from tests.builders import article, whole
 
@@ -89,6 +89,28 @@ def test_several_regions_are_compared_with_the_whole_country_where_it_is_a_side(
     assert "我国公民素养水平达22.56%。" not in quoted(
         Kind.COMPARE, "全国先进的湖南和云南，居民素养水平哪个高", ranked(text, "居民")
     )
+
+
+def test_the_whole_country_is_a_side_by_the_words_before_where_no_region_is() -> None:
+    text = "国家公布了进展。中医馆增至4万个。"
+    rows = [*ranked("河北中医馆2297个。陕西中医馆1786个。", "河北"), *ranked(text)]
+    told = quoted(Kind.COMPARE, "全国的中医馆共有多少个？河北和陕西呢", rows)
+    assert "中医馆增至4万个。" in told
+
+
+def test_the_best_sentence_of_each_region_is_found_where_regions_are_asked_for() -> None:
+    rows = ranked("河北建设高地。河北建设医院。广东建设高地。云南种植药材。", "高地")
+    assert [p.text for p in of_each_region("建设高地的都是哪几个省", rows)] == ["河北建设高地。", "广东建设高地。"]
+    assert of_each_region("建设高地的有哪几步", rows) == []
+    assert of_each_region("建设高地的都是哪几个省", ranked("河北建设高地。河北建设医院。", "高地")) == []
+
+
+def test_what_a_hospitals_own_article_tells_is_quoted_with_its_name_where_it_is_asked_for() -> None:
+    of = article("医院建有工程中心。桂林医院获奖。", title="桂林医院：高质量发展", source="")
+    passages = tuple(ALIGNER.passages([whole(of)]))
+    told = Reading(Kind.FACT, (), "", 1.0, passages)
+    assert [a.text for a in quote(told, "哪家医院建有工程中心")] == ["桂林医院：医院建有工程中心。", "桂林医院获奖。"]
+    assert [a.text for a in quote(told, "工程中心是哪年建的")] == ["医院建有工程中心。", "桂林医院获奖。"]
 
 
 def test_each_side_is_quoted_with_the_number_that_is_asked_for() -> None:
