@@ -31,7 +31,9 @@ from rag.settings import load as load_settings
 from rag.wiring import App
 
 DATASETS = ROOT / "eval" / "datasets"
-NAMES = ("dev.jsonl", "newsletters.jsonl", "more.jsonl", "fresh.jsonl", "third.jsonl", "sixth.jsonl", "seventh.jsonl")
+NAMES = tuple(
+    f"{name}.jsonl" for name in ("dev", "newsletters", "more", "fresh", "third", "sixth", "seventh", "eighth")
+)
 """Those with development questions."""
 SCORES = ("fully_correct", "key_facts", "citation_recall", "citation_precision", "evidence_cited", "false_refusal")
 NEVER = 99.0

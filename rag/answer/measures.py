@@ -21,7 +21,8 @@ _UNITS = (
     | dict.fromkeys("笔单", frozenset("笔单"))
     | dict.fromkeys("起宗件", frozenset("起宗件例"))
     | dict.fromkeys("部本册篇", frozenset("部本册篇"))
-    | {"天": frozenset("天日个"), "钱": frozenset("元英美欧日"), "元": frozenset("元"), "块钱": frozenset("元块美英")}
+    | {"天": frozenset("天日个")}
+    | {"钱": frozenset("元英美欧日块港"), "元": frozenset("元块"), "块钱": frozenset("元块美英")}
     | {"英镑": frozenset("英"), "美元": frozenset("美"), "欧元": frozenset("欧"), "日元": frozenset("日")}
 )
 """Asked measure word -> measure words of an answer; others say too little."""
