@@ -32,7 +32,8 @@ from rag.wiring import App
 
 DATASETS = ROOT / "eval" / "datasets"
 NAMES = tuple(
-    f"{name}.jsonl" for name in ("dev", "newsletters", "more", "fresh", "third", "sixth", "seventh", "eighth")
+    f"{name}.jsonl"
+    for name in ("dev", "newsletters", "more", "fresh", "third", "sixth", "seventh", "eighth", "ninth")
 )
 """Those with development questions."""
 SCORES = ("fully_correct", "key_facts", "citation_recall", "citation_precision", "evidence_cited", "false_refusal")
