@@ -29,7 +29,6 @@ _GRADES = frozenset("等级")
 _ABOUT = re.compile(r"[多余约近几上超]")
 _NAME = re.compile(r"[“《]([^”》]{4,20})[”》]")
 """What a question names so that it is one thing only."""
-
 _FIRST = re.compile(r"(?:全国|国内|我国|全球|世界)[^，。]{0,4}?(?:首[个家次批例创]|第一|头一)|(?:全国|国内)率先")
 """What there is one of only."""
 ALIKE = 5

@@ -115,8 +115,7 @@ class EvidenceReader:
             quotes = with_others(quotes, self._near(question, ranked, quotes))
         elif kind is Kind.COMPARE or SEVERALLY.search(asked_now(question)):
             quotes = (*quotes, *self._stating(question, ranked, quotes))
-        each = of_each_region(question, ranked)
-        quotes = (*quotes, *(p for p in each if not any(q.holds(p) or p.holds(q) for q in quotes)))
+        quotes = (*quotes, *_apart(of_each_region(question, ranked), quotes))
         quotes = self._with_antecedents(quotes)
         if kind is not Kind.FACT:
             quotes = with_others(quotes, ())
@@ -186,8 +185,7 @@ class EvidenceReader:
     def _beside(self, question: str, ranked: Sequence[RankedSentence], quotes: Sequence[Passage]) -> list[Passage]:
         """What of the best sentence's article the quotes don't hold, the nearest in meaning first."""
         own = [r.passage for r in ranked if r.passage.chunk.article.id == ranked[0].passage.chunk.article.id]
-        rest = [p for p in own if not any(q.holds(p) or p.holds(q) for q in quotes)]
-        return self._nearest.sentences(asked_now(question), rest) if self._nearest else []
+        return self._nearest.sentences(asked_now(question), _apart(own, quotes)) if self._nearest else []
 
     def _stretches(self, question: str, article: Article) -> list[Passage]:
         """The stretches of `article` that are nearest to what is asked: their items, or a section's sentences."""
@@ -225,6 +223,11 @@ class EvidenceReader:
         scores = {row.passage.key: row.score for row in self.ranker.rank(question, evidence, passages)}
         ordered = sorted(passages, key=lambda p: -scores.get(p.key, 0.0))
         return [p for p in passages if p.span[0] in heads] + [p for p in ordered if not p.is_heading]
+
+
+def _apart(passages: Sequence[Passage], quotes: Sequence[Passage]) -> list[Passage]:
+    """The passages that hold no quote and that none holds."""
+    return [p for p in passages if not any(q.holds(p) or p.holds(q) for q in quotes)]
 
 
 def _of_the_regions(question: str, ranked: list[RankedSentence]) -> list[RankedSentence]:

@@ -56,9 +56,7 @@ _NATION = re.compile(r"全国|我国|中国")
 """What one region is compared with where no other is named."""
 _NATIONAL_SIDE = re.compile(r"全国(?:(?:平均|水平)?(?=[是有和与跟呢、，])|[^，。？?]{0,12}共(?:有)?(?:多少|几))")
 """The same, where several are named."""
-_WHERE = re.compile(
-    r"(?:还有|都是?|有|是)哪(?:些|几个?|个)(?:省市?|地方|地区|城市|市)|哪(?:些|几个)(?:省|地方|地区|城市|市)"
-)
+_WHERE = re.compile(r"(?:哪(?:些|几个)|[都有是]哪[几个])(?:省|地方|地区|城市|市)")
 """What asks in which places something is."""
 _LISTED = re.compile(r"[，。；：:;！？()（）]")
 
@@ -242,8 +240,8 @@ def of_each_region(question: str, ranked: Sequence[RankedSentence]) -> list[Pass
         return []
     best: dict[frozenset[str], RankedSentence] = {}
     for row in ranked:
-        if row.score >= EACH * ranked[0].score and len(row.passage.regions) == 1:
-            best.setdefault(row.passage.regions, row)
+        if row.score >= EACH * ranked[0].score and len(regions := row.passage.regions) == 1:
+            best.setdefault(regions, row)
     return [row.passage for row in best.values()] if len(best) > 1 else []
 
 
