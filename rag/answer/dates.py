@@ -11,7 +11,7 @@ import re
 When = tuple[int, int, int]
 """Year, month, day; 0 where it is not told."""
 
-_EXPLICIT = re.compile(r"(?<!\d)((?:19|20)\d{2})(?=\s*年|\s*[-—~～至到]\s*(?:19|20)\d{2})")
+_EXPLICIT = re.compile(r"(?<!\d)((?:19|20)\d{2})(?=\s*财?年|\s*[-—~～至到]\s*(?:19|20)\d{2})")
 _RANGE = re.compile(r"((?:19|20)\d{2})年?(?:\d{1,2}月)?(?:\d{1,2}日)?\s*[-—~～至到]\s*((?:19|20)\d{2})年")
 _SHIFT = {"今年": 0, "本年度": 0, "去年": -1, "上年度": -1, "前年": -2, "明年": 1}
 _WORD = rf"(?<![比较同与和跟])(?P<word>{'|'.join(_SHIFT)})"

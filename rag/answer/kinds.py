@@ -30,6 +30,9 @@ _LIST = re.compile(
     r"哪[几些]|列(?:一下|出|举|全|个)|分别(?:是|有|叫)(?:什么|啥|哪|谁)|都有(?:谁|啥|什么)|几[件项条类大种点步批]|几个方面|(?:什么|啥|哪)样的|什么情况|[有是]啥|有什么(?:做法|举措|措施|要求|内容|特点|经验)|哪[一]?(?:三|四|五|六|七|八|九|十)|"
     r"(?:举措|措施|做法|任务|内容|原则|要求|方面|经验|步骤|工程|行动)(?:是|有)?(?:什么|哪|啥)|包括(?:什么|哪)|怎么[做干抓推管走培建]|(?:打算|准备|计划)怎么|怎么一步步|一步步怎么|咋[做干抓推管走]|[干做]了?些?(?:啥|什么)|如何"
 )
+_BESIDE = re.compile(r"[和与跟、及同]|以及|还有|呢|各|分别|都")
+"""What sets two places side by side."""
+_ASKS = re.compile(r"多少|几|谁|什么|啥|哪|怎|如何")
 _YES_OR_NO = re.compile(r"(?P<verb>[\u4e00-\u9fa5])不(?P=verb)|是否|能否|可否|会否|(?:[吗吧不没]|(?<!什)么)[？?]?$")
 
 
@@ -43,12 +46,22 @@ def sides(question: str) -> tuple[str, ...]:
 
 def kind_of(question: str) -> Kind:
     """Return what kind of answer `question` asks for, by its wording and by how many regions it names."""
-    if 2 <= len(sides(question)) <= 4:
+    if 2 <= len(sides(question)) <= 4 and not _is_within(question):
         return Kind.COMPARE
     for kind, pattern in ((Kind.COMPARE, _COMPARE), (Kind.SUMMARY, _SUMMARY), (Kind.LIST, _LIST)):
         if pattern.search(question):
             return kind
     return Kind.FACT
+
+
+def _is_within(question: str) -> bool:
+    """Whether of a region and a city the one may lie in the other: nothing sets them side by side."""
+    question = asked_now(question)
+    named = sides(question)
+    if len(named) != 2 or len(places(question)) != 1 or _COMPARE.search(question) or asks_yes_or_no(question):
+        return False
+    between = re.sub("|".join(map(re.escape, named)), "，", question)
+    return not _BESIDE.search(between) and len(_ASKS.findall(between)) == 1
 
 
 def asks_for_several(question: str) -> bool:

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rag.answer.citing import Aligned, Passage
-from rag.answer.dates import asked_year
+from rag.answer.dates import asked_year, years
 from rag.answer.expected import unstated
 from rag.answer.kinds import Kind, asks_for_several, kind_of, sides
 from rag.answer.measures import COUNT, fitting
@@ -28,32 +28,41 @@ ALIKE = 0.8
 SAME = 0.85
 """Cosine of question and cited sentence from which no word needs to be alike."""
 
+OPENING = 8
+"""Characters at the head of a sentence in which the city stands that it is about."""
+
 _ASKING = re.compile(
     r"(?:比例|占比|比重|率)(?:是|为|达到?|有)?(?:多少|几|多[大高])|多少|多[大高](?:的)?(?:比例|占比)|几|谁|什么|啥|哪|怎|如何|(?:比例|占比|率)(?:是|为|达|有)"
 )
 _NAME = re.compile(
-    r"哪(?:一|几|[一二三四五六七八九十]|些)?[个家所座]?(?P<kind>城市|医院|出版社|大学|学校|研究院|研究所|学会|协会|银行)"
+    r"哪(?:一|几|[一二三四五六七八九十]|些)?[个家所座]?(?P<kind>城市|医院|出版社|大学|学校|研究院|研究所|学会|协会|银行|"
+    r"(?:[\u4e00-\u9fa5]{2,4}?)?(?:公司|企业|药企|厂家))|(?P<firm>公司|企业|药企|大厂|厂家)[^，。？]{0,3}(?:叫|名字|名称)"
 )
 """A question for names of a kind that stands in the names themselves, but for cities."""
 _QUOTED = re.compile(r"(?<![回复答说写出])(?<![回答说写出][一两这][句个段])“([^”]{2,20})”")
 """A term that a question is about; what it wants to be answered with is none."""
 _GENERIC = re.compile(
-    r"级$|公立$|民营$|定点$|[各该本等家所类大的和及个中在对与是到从由]$|综合$|专科$|(?<![一二三四五六七八九十])(?<![^全各市区地辖属][市县])中医$|基层$|三甲$|二甲$|试点$|成员$|牵头$|联网$|[区县市省]$"
+    r"级$|险$|药$|[大小]型$|集团$|公立$|民营$|定点$|[各该本等家所类大的和及个中在对与是到从由]$|综合$|专科$|(?<![一二三四五六七八九十])(?<![^全各市区地辖属][市县])中医$|基层$|三甲$|二甲$|试点$|成员$|牵头$|联网$|[区县市省]$"
 )
 """What stands before 医院 where no one hospital is meant."""
+_FIRMS = frozenset({"公司", "企业", "药企", "厂家", "大厂"})
+_MADE = re.compile(r"[是由][\u4e00-\u9fa5]{2,10}(?:申报|研发|生产|制造|开发|承建|承办)")
+"""How a firm is named by what it does: 是以岭药业申报的."""
 _INSTITUTION = re.compile(
     r"(?P<own>[\u4e00-\u9fa5]{2,}(?:第[一二三四五六七八九十]|中心|人民|中医|附属|肿瘤|妇幼|儿童)[\u4e00-\u9fa5]{0,4}医院)"
 )
-_ORDINAL = re.compile(r"第\s*[\d一二三四五六七八九十]+(?P<kind>[批届轮版])")
+_ORDINAL = re.compile(r"(?:第\s*[\d一二三四五六七八九十]+|首)(?P<kind>[批届轮版])")
 _TCM_HOSPITAL, _TCM_SHORT = "中医医院", "中医院"
 _BRANCH = re.compile(r"[\u4e00-\u9fa5]{2}(?P<number>[一二三四五六])院")
 """A hospital by its short name: 浙大二院."""
 _ABSTRACT = frozenset(
-    {"底线", "下限", "上限", "门槛", "红线", "目标", "标准", "水平", "数字", "数值", "总数", "总量"}
+    {"地方", "底线", "下限", "上限", "门槛", "红线", "目标", "标准", "水平", "数字", "数值", "总数", "总量"}
     | {"一共", "总共", "合计"}
 )
 """What a number is of any thing: no text has to say it."""
-_TIME = frozenset("年月天岁周")
+_FOR_WHOM = re.compile(r"[替给帮为](?:老百姓|百姓|群众|病人|患者|市民|大家|参保人)")
+"""Whom what is counted is good for: no text has to say it."""
+_TIME = frozenset("年月天岁周时日星钟")
 """Measure words that say themselves what is counted."""
 _CLAUSE_END = re.compile(r"[，。？！,?!；;]")
 
@@ -79,7 +88,7 @@ class Relevance:
     def _lacks(self, question: str, aligned: Sequence[Aligned]) -> tuple[str, ...]:
         passages = [p for item in aligned for p in item.passages]
         missing = self._places(question, passages) + self._terms(question, passages) + _named(question, aligned)
-        missing += _quoted(question, passages) + _institutions(question, passages)
+        missing += _quoted(question, passages) + _institutions(question, passages) + _opposite(question, passages)
         missing += [f"所问的{name}" for name in self._unstated(question, aligned)] + _years(question, passages)
         count = self._asked_count(question)
         if not missing and count:
@@ -117,8 +126,10 @@ class Relevance:
         stating = self._fitting(count, aligned)
         if not stating:
             return [f"“{count.group()}”"]
+        if others := _of_another_year(question, count, stating):
+            return others
         thing = self._counted(question, count)
-        if count.group("unit") in _TIME or not thing:
+        if not _TIME.isdisjoint(count.group("unit") or "") or not thing:
             return []
         told = self._speaks_of(thing, stating) or self._says_the_same(question, stating)
         return [] if told else thing[-1:]
@@ -126,11 +137,10 @@ class Relevance:
     def _places(self, question: str, passages: Sequence[Passage]) -> list[str]:
         """Places of the question that no cited sentence is about."""
         regions = frozenset().union(*(p.regions for p in passages))
-        around = fold(" ".join(p.around for p in passages))
         own = frozenset(place for p in passages for place in places(f"{p.context} {p.text}"))
         asked = asked_now(question)
         named = asked if NATIONAL.search(asked) or places(asked) or cities(asked) else question
-        held = [city for city in cities(named) if city in around]
+        held = [city for city in cities(named) if any(_is_about(city, p) for p in passages)]
         ends = {name: region_end(named, end) for _, end, name in place_spans(named)}
         told = {name for name, end in ends.items() if any(named.startswith(city, end) for city in held)}
         missing = [name for name in places(named) if name not in regions | own | told]
@@ -148,11 +158,12 @@ class Relevance:
 
     def _counted(self, question: str, count: re.Match[str]) -> list[str]:
         """The nouns that say what is counted: right behind 多少, else before it."""
-        question = asked_now(question)
+        question = _FOR_WHOM.sub("", asked_now(question))
+        count = COUNT.search(question) or count
         behind = self._words.leading_nouns(_CLAUSE_END.split(question[count.end() :])[0])
         before = _CLAUSE_END.split(question[: count.start()])[-1]
         found = behind or self._words.nouns(before)[-1 if before.endswith(("是", "为")) else -2 :]
-        return [word for word in found if word not in _ABSTRACT]
+        return [word for word in found if word not in _ABSTRACT and not places(word) and not cities(word)]
 
     def _speaks_of(self, thing: Sequence[str], passages: Sequence[Passage]) -> bool:
         """Whether the cited text holds one of the words, part of one, or a word that is alike."""
@@ -186,7 +197,39 @@ def _uncounted(question: str, passages: Sequence[Passage]) -> list[str]:
     asked = asked_now(question)
     compares = kind_of(asked) is Kind.COMPARE and not asks_for_several(asked)
     count = COUNT.search(asked) if compares else None
-    return [f"“{count.group()}”"] if count and not any(fitting(count, p.text) for p in passages) else []
+    about = [p for p in passages if any(side in p.regions or side in p.around for side in sides(question))]
+    return [f"“{count.group()}”"] if count and not any(fitting(count, p.text) for p in about or passages) else []
+
+
+def _is_about(city: str, passage: Passage) -> bool:
+    """Whether a city is named in a sentence or before it, and the sentence does not open with another one."""
+    others = cities(passage.text[:OPENING])
+    return city in fold(passage.text if others else passage.around)
+
+
+def _of_another_year(question: str, count: re.Match[str], passages: Sequence[Passage]) -> list[str]:
+    """The year that a question names, where the numbers that answer it stand behind other years only."""
+    year = asked_year(without_premises(asked_now(question)), None)
+    if not year:
+        return []
+    for passage in passages:
+        for quantity in fitting(count, passage.text):
+            told = years(passage.text[: quantity.start], passage.chunk.article.issue.date)
+            if not told or year in told:
+                return []
+    return [f"{year}年"]
+
+
+_LOW = re.compile(r"最(?:便宜|低|少)")
+_LOWEST = re.compile(r"最[低少小]|最便宜|下限|倒数|末位|[仅只]|低至|不足|[低少]于")
+
+
+def _opposite(question: str, passages: Sequence[Passage]) -> list[str]:
+    """What is asked for as the least, where no cited sentence tells of any."""
+    asked = _LOW.search(asked_now(question))
+    if not asked or not asks_one_fact(question) or any(_LOWEST.search(p.text) for p in passages):
+        return []
+    return [asked.group()]
 
 
 def _years(question: str, passages: Sequence[Passage]) -> list[str]:
@@ -210,7 +253,7 @@ def _named(question: str, aligned: Sequence[Aligned]) -> list[str]:
     """The kind of thing whose name is asked for (哪家医院), where neither answer, sentence nor title names one."""
     texts = [text for item in aligned for text in (item.text, *(p.text for p in item.passages))]
     texts += [p.chunk.article.title for item in aligned for p in item.passages]
-    asked = [match.group("kind") for match in _NAME.finditer(question)]
+    asked = [match.group("kind") or match.group("firm") for match in _NAME.finditer(question)]
     return [kind for kind in asked if not any(_names_one(kind, text) for text in texts)]
 
 
@@ -218,6 +261,10 @@ def _names_one(kind: str, text: str) -> bool:
     """Whether a text names one of its kind; 区级医院 and 三甲医院 name none."""
     if kind == "城市":
         return bool(cities(text))
+    if kind[-2:] in _FIRMS:
+        if _MADE.search(text):
+            return True
+        kind = "(?:公司|集团|药业)"
     names = re.finditer(rf"(?P<own>[\u4e00-\u9fa5]{{2,4}}){kind}", text)
     return any(not _GENERIC.search(match.group("own")) for match in names)
 
@@ -233,7 +280,8 @@ def _ordinals(question: str, passages: Sequence[Passage]) -> tuple[str, ...]:
 
 def _ordinal(match: re.Match[str]) -> tuple[int, str]:
     """The number and the kind of what is numbered."""
-    return next(int(q.value) for q in all_quantities(match.group())), match.group("kind")
+    numbers = [int(q.value) for q in all_quantities(match.group())]
+    return numbers[0] if numbers else 1, match.group("kind")
 
 
 def _institutions(question: str, passages: Sequence[Passage]) -> list[str]:
@@ -252,7 +300,7 @@ def _institutions(question: str, passages: Sequence[Passage]) -> list[str]:
 def one_side_is_told(question: str, lacks: Sequence[str]) -> bool:
     """Whether what is lacking is one side only of the places that the question compares."""
     named = set(sides(question))
-    return len(named) > 1 and set(lacks) < named
+    return kind_of(question) is Kind.COMPARE and len(named) > 1 and set(lacks) < named
 
 
 def _half_in(word: str, text: str) -> bool:
