@@ -33,7 +33,6 @@ from rag.answer.extracting import (
     AT_LAST,
     CHARACTERS,
     CHECKED,
-    COUNTED,
     DOUBTED,
     FARTHER,
     LISTED,
@@ -41,6 +40,7 @@ from rag.answer.extracting import (
     NEARLY,
     SEVERAL,
     SURE,
+    UNMEASURED,
     Extraction,
     but_null,
     checking,
@@ -341,8 +341,9 @@ class Assistant:
             return quoted
         yield Stage("生成")
         doubted = not quoted.standing
-        counted = COUNTED if COUNT.search(asked_now(part.question)) else 0.0
-        copied = extraction.copy(prompt, DOUBTED if doubted else counted)
+        count = COUNT.search(asked_now(part.question))
+        moved = UNMEASURED if count and not (count.group("unit") or count.group("percent")) else 0.0
+        copied = extraction.copy(prompt, DOUBTED if doubted else moved)
         text = unmarked((yield from self._listened(but_null(copied), clock)))
         yield Stage("核对")
         sure = copied.sure >= SURE
@@ -350,8 +351,9 @@ class Assistant:
             return quoted if doubted else (yield from self._again(part, quoted, extraction, prompt, clock))
         if doubted and not (sure and self._relevance.is_a_word(part.question, self._answers(part, found)[1])):
             return quoted if sure else replace(quoted, standing=found, quoted=True)
-        told = told_by_copy(text, found) if sure else None
-        return _beside_others(replace(quoted, standing=told, quoted=False)) if told else quoted
+        told = told_by_copy(text, found) if sure else ()
+        of_it = doubted or self._answers(part, told[-1:])[0]
+        return _beside_others(replace(quoted, standing=told, quoted=False)) if told and of_it else quoted
 
     def _again(
         self, part: Part, quoted: _Told, extraction: Extraction, prompt: Sequence[Message], clock: _Clock

@@ -11,7 +11,6 @@ from rag.answer.assistant import NOT_STATED, REFUSAL, Assistant
 from rag.answer.extracting import (
     AGAIN,
     AT_LAST,
-    COUNTED,
     DOUBTED,
     LISTED,
     NEARLY,
@@ -20,6 +19,7 @@ from rag.answer.extracting import (
     SEVERAL,
     SURE,
     SURELY_RIGHT,
+    UNMEASURED,
     WRONG,
     Extraction,
     but_null,
@@ -56,6 +56,17 @@ def test_what_was_copied_comes_first_and_the_sentence_that_holds_it_follows(ask:
     assert answer.text == f"2000余家[1]。{SENTENCE[:-1]}[1]。"
     assert (answer.verdict, answer.mode) == (Verdict.ANSWERED, Mode.LLM)
     assert [citation.quote for citation in answer.citations] == [SENTENCE]
+
+
+def test_what_is_copied_of_another_city_is_not_told_first(tmp_path: Path) -> None:
+    text = "榆林市药店的接口接入率达到了100%。厦门市药店的接口接入率达到了90%。"
+    index = built(tmp_path, a=f"# 追溯码采集\n\n## 进展\n\n{text}")
+    llm = ScriptedGenerator("100%")
+    answer = assistant(index, llm, Extraction(llm, BIAS), small=True).answer("厦门药店的接口接入率是多少")
+    assert answer.text.startswith("厦门市药店")
+    llm = ScriptedGenerator("90%")
+    answer = assistant(index, llm, Extraction(llm, BIAS), small=True).answer("厦门药店的接口接入率是多少")
+    assert answer.text.startswith("90%")
 
 
 def test_a_title_that_was_copied_is_an_answer(tmp_path: Path) -> None:
@@ -126,7 +137,7 @@ def test_a_fact_that_was_nearly_answered_is_quoted_where_the_answer_is_said_to_b
         (Verdict.ANSWERED, Mode.EXTRACTIVE) if answered else (Verdict.REFUSED, Mode.LLM)
     )
     assert answer.text.startswith(SENTENCE[:-1]) is answered
-    assert llm.moved == [{NULL: BIAS + COUNTED}, {NULL: BIAS + NEARLY}, {WRONG: SURELY_RIGHT}]
+    assert llm.moved == [{NULL: BIAS}, {NULL: BIAS + NEARLY}, {WRONG: SURELY_RIGHT}]
     assert llm.prompts[1] == llm.prompts[0]
     assert llm.prompts[2][-1].content.endswith(f"问题：{ASKED}\n答案：2000余家")
     assert SENTENCE in llm.prompts[2][-1].content
@@ -170,7 +181,10 @@ def test_a_name_that_begins_like_nothing_is_a_copy() -> None:
 def test_how_far_the_llm_is_believed_is_a_setting(ask: Ask) -> None:
     llm = ScriptedGenerator("2000余家")
     ask(llm).answer(ASKED)
-    assert llm.moved == [{NULL: BIAS + COUNTED}]
+    assert llm.moved == [{NULL: BIAS}]
+    llm = ScriptedGenerator("2000余家")
+    ask(llm).answer("厦门的定点医药机构接入即时结算系统多少")
+    assert llm.moved == [{NULL: BIAS + UNMEASURED}]
 
 
 @pytest.mark.parametrize(
