@@ -1,7 +1,7 @@
 """Tells what each way to choose quotes is worth: `python -m eval.bench.quoting`, on the development questions.
 
-Every answerable question is answered in quotes with all ways on, then with one of them off after the other, in one
-run and without an LLM; `--only` names some of them. Nothing is asserted; questions of a test split are never asked.
+Every question is answered in quotes with all ways on, then with one of them off after the other, in one run and
+without an LLM; `--only` names some of them. Nothing is asserted; questions of a test split are never asked.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from rich.table import Table
 from eval.cases import Case
 from eval.fitting import development_cases
 from eval.metrics import answer_scores
-from rag.answer import assistant, nearest, quoting, reading, relevance, selection
+from rag.answer import assistant, expected, kinds, measures, nearest, quoting, reading, relevance, selection
 from rag.answer.citing import Passage
 from rag.answer.kinds import Kind
 from rag.answer.selection import Selection
@@ -36,7 +36,15 @@ NAMES = tuple(
     for name in ("dev", "newsletters", "more", "fresh", "third", "sixth", "seventh", "eighth", "ninth")
 )
 """Those with development questions."""
-SCORES = ("fully_correct", "key_facts", "citation_recall", "citation_precision", "evidence_cited", "false_refusal")
+SCORES = {
+    "fully_correct": "完全答对",
+    "key_facts": "要点",
+    "citation_recall": "引用查全",
+    "citation_precision": "引用查准",
+    "evidence_cited": "证据引到",
+    "false_refusal": "误拒",
+    "false_answer": "没有而答",
+}
 NEVER = 99.0
 """A threshold that nothing reaches."""
 
@@ -49,6 +57,13 @@ def _is_headed_elsewhere(named: set[str], passage: Passage) -> bool:
     home = set(places(passage.context))
     return bool(named and home) and named.isdisjoint(home)
 
+
+def _any_firm(kind: str, text: str, named: Any = relevance._names_one) -> bool:
+    return kind[-2:] in relevance._FIRMS or named(kind, text)
+
+
+_NEW_UNITS = frozenset("个例次回倍岁")
+_NEWLY_EXPECTED = frozenset({"姓名", "期号", "页码"})
 
 OFF: Sequence[tuple[str, Any, str, Any]] = (
     ("只有最好的一句", reading, "select", _only_the_best),
@@ -82,6 +97,19 @@ OFF: Sequence[tuple[str, Any, str, Any]] = (
     ("别的地区只看标题", reading, "_is_elsewhere", _is_headed_elsewhere),
     ("只问城市的不去掉别的地区", reading, "_speaks_of", lambda *_: False),
     ("几个地方之外全国不算一方", selection, "_NATIONAL_SIDE", re.compile(r"(?!)")),
+    (
+        "几个、几例、几次什么数都算",
+        measures,
+        "_UNITS",
+        {u: w for u, w in measures._UNITS.items() if u not in _NEW_UNITS},
+    ),
+    ("多少市民什么数都算", measures, "_PEOPLE", re.compile(r"(?!)")),
+    ("别的年份后面的数也算", relevance, "_of_another_year", lambda *_: []),
+    ("开头是别的城市的也算", relevance, "OPENING", 0),
+    ("不必写公司名", relevance, "_names_one", _any_firm),
+    ("不必写姓名、期号", expected, "EXPECTED", tuple(e for e in expected.EXPECTED if e.name not in _NEWLY_EXPECTED)),
+    ("最便宜的不必写到", relevance, "_opposite", lambda *_: []),
+    ("省里的一个市也算比较", kinds, "_is_within", lambda _: False),
 )
 """What is switched off: its name, where it is, and what stands there instead."""
 
@@ -113,10 +141,10 @@ def main() -> None:
     parser.add_argument("datasets", nargs="*", type=Path, default=[DATASETS / name for name in NAMES])
     parser.add_argument("--only", action="append", help="只关掉名称里有这几个字的办法，可以写几次")
     args = parser.parse_args()
-    cases = development_cases(args.datasets)
+    cases = development_cases(args.datasets, unanswerable=True)
     app = App(load_settings())
     table = Table(title=f"摘录的各种办法（{len(cases)} 题，不用大模型）")
-    for heading in ("关掉的办法", "完全答对", "要点", "引用查全", "引用查准", "证据引到", "误拒"):
+    for heading in ("关掉的办法", *SCORES.values()):
         table.add_column(heading)
     table.add_row("都开着", *(f"{value:.1%}" for value in measure(app, cases)))
     for label, where, name, value in OFF:
