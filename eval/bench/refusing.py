@@ -25,6 +25,7 @@ from eval.fitting import development_cases
 from rag.answer.extracting import (
     AGAIN,
     AT_LAST,
+    COUNTED,
     DOUBTED,
     LISTED,
     NEARLY,
@@ -122,7 +123,12 @@ def main() -> None:
     console = Console(width=110)
     app = App(load_settings())
     own = app.settings.null_bias
-    kinds = {0.0: "一件事", UNMEASURED: "一件事，问多少而没有量词", DOUBTED: "一件事，规则有疑"}
+    kinds = {
+        0.0: "一件事",
+        COUNTED: "一件事，问数的",
+        UNMEASURED: "一件事，问数而没有量词",
+        DOUBTED: "一件事，规则有疑",
+    }
     kinds |= {AGAIN: "说“无”的再找一次", AT_LAST: "最后一次", LISTED: "列举、概括", SEVERAL: "其余"}
     names = {(NULL, own + moved): name for moved, name in kinds.items()}
     names[WRONG, SURELY_RIGHT] = "说“无”的逼它答，再问对错"

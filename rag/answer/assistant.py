@@ -33,6 +33,7 @@ from rag.answer.extracting import (
     AT_LAST,
     CHARACTERS,
     CHECKED,
+    COUNTED,
     DOUBTED,
     FARTHER,
     LISTED,
@@ -342,7 +343,8 @@ class Assistant:
         yield Stage("生成")
         doubted = not quoted.standing
         count = COUNT.search(asked_now(part.question))
-        moved = UNMEASURED if count and not (count.group("unit") or count.group("percent")) else 0.0
+        measured = count and (count.group("unit") or count.group("percent"))
+        moved = 0.0 if not count else COUNTED if measured else UNMEASURED
         copied = extraction.copy(prompt, DOUBTED if doubted else moved)
         text = unmarked((yield from self._listened(but_null(copied), clock)))
         yield Stage("核对")

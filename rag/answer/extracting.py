@@ -37,10 +37,10 @@ LONGEST = 48
 """Tokens of a copied answer at most."""
 CHECKED = 2
 """Tokens that tell 无 from 无锡 where nothing is copied."""
-DOUBTED, AGAIN, AT_LAST, UNMEASURED, LISTED, SEVERAL = 2.0, 1.0, 1.5, 1.2, -3.4, -2.0
+DOUBTED, AGAIN, AT_LAST, COUNTED, UNMEASURED, LISTED, SEVERAL = 2.0, 1.0, 1.5, 0.5, 1.2, -3.4, -2.0
 """What the log-odds of 无 are moved by where rules doubt that a fact is told, where it is looked for once more and
-at last, where a number is asked for without a measure word, where a list or a summary is quoted, of which only the
-beginning is shown, and where anything else is (eval/NOTES.md)."""
+at last, where a number is asked for with and without a measure word, where a list or a summary is quoted, of which
+only the beginning is shown, and where anything else is (eval/NOTES.md)."""
 NEARLY, SURELY_RIGHT = -2.0, 0.5
 """The log-odds of 无 are moved by the first where the LLM must answer if it nearly did; those of 错 by the second,
 where it is then asked about its answer (eval/NOTES.md)."""

@@ -11,6 +11,7 @@ from rag.answer.assistant import NOT_STATED, REFUSAL, Assistant
 from rag.answer.extracting import (
     AGAIN,
     AT_LAST,
+    COUNTED,
     DOUBTED,
     LISTED,
     NEARLY,
@@ -137,7 +138,7 @@ def test_a_fact_that_was_nearly_answered_is_quoted_where_the_answer_is_said_to_b
         (Verdict.ANSWERED, Mode.EXTRACTIVE) if answered else (Verdict.REFUSED, Mode.LLM)
     )
     assert answer.text.startswith(SENTENCE[:-1]) is answered
-    assert llm.moved == [{NULL: BIAS}, {NULL: BIAS + NEARLY}, {WRONG: SURELY_RIGHT}]
+    assert llm.moved == [{NULL: BIAS + COUNTED}, {NULL: BIAS + NEARLY}, {WRONG: SURELY_RIGHT}]
     assert llm.prompts[1] == llm.prompts[0]
     assert llm.prompts[2][-1].content.endswith(f"问题：{ASKED}\n答案：2000余家")
     assert SENTENCE in llm.prompts[2][-1].content
@@ -181,7 +182,7 @@ def test_a_name_that_begins_like_nothing_is_a_copy() -> None:
 def test_how_far_the_llm_is_believed_is_a_setting(ask: Ask) -> None:
     llm = ScriptedGenerator("2000余家")
     ask(llm).answer(ASKED)
-    assert llm.moved == [{NULL: BIAS}]
+    assert llm.moved == [{NULL: BIAS + COUNTED}]
     llm = ScriptedGenerator("2000余家")
     ask(llm).answer("厦门的定点医药机构接入即时结算系统多少")
     assert llm.moved == [{NULL: BIAS + UNMEASURED}]
