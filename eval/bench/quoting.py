@@ -108,8 +108,8 @@ OFF: Sequence[tuple[str, Any, str, Any]] = (
     ("开头是别的城市的也算", relevance, "OPENING", 0),
     ("不必写公司名", relevance, "_names_one", _any_firm),
     ("不必写姓名、期号", expected, "EXPECTED", tuple(e for e in expected.EXPECTED if e.name not in _NEWLY_EXPECTED)),
-    ("最便宜的不必写到", relevance, "_opposite", lambda *_: []),
-    ("省里的一个市也算比较", kinds, "_is_within", lambda _: False),
+    ("最便宜的不必写到", relevance, "_untold_least", lambda *_: []),
+    ("省里的一个市也算比较", kinds, "_is_within", lambda *_: False),
 )
 """What is switched off: its name, where it is, and what stands there instead."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from enum import StrEnum
 
 from rag.answer.question import asked_now, region_end
@@ -46,7 +47,8 @@ def sides(question: str) -> tuple[str, ...]:
 
 def kind_of(question: str) -> Kind:
     """Return what kind of answer `question` asks for, by its wording and by how many regions it names."""
-    if 2 <= len(sides(question)) <= 4 and not _is_within(question):
+    named = sides(question)
+    if 2 <= len(named) <= 4 and not _is_within(question, named):
         return Kind.COMPARE
     for kind, pattern in ((Kind.COMPARE, _COMPARE), (Kind.SUMMARY, _SUMMARY), (Kind.LIST, _LIST)):
         if pattern.search(question):
@@ -54,10 +56,9 @@ def kind_of(question: str) -> Kind:
     return Kind.FACT
 
 
-def _is_within(question: str) -> bool:
+def _is_within(question: str, named: Sequence[str]) -> bool:
     """Whether of a region and a city the one may lie in the other: nothing sets them side by side."""
     question = asked_now(question)
-    named = sides(question)
     if len(named) != 2 or len(places(question)) != 1 or _COMPARE.search(question) or asks_yes_or_no(question):
         return False
     between = re.sub("|".join(map(re.escape, named)), "，", question)

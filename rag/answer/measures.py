@@ -44,6 +44,11 @@ _UNITS = (
     | {"英镑": frozenset("英"), "美元": frozenset("美"), "欧元": frozenset("欧"), "日元": frozenset("日")}
 )
 """Asked measure word -> measure words of an answer; others say too little."""
+TIMES = frozenset(
+    {*"年月天岁周", "个月", "分钟"}
+    | {f"{of}{unit}" for of in ("", "个") for unit in ("工作日", "小时", "钟头", "星期")}
+)
+"""Asked measure words that say themselves what is counted."""
 MEASURES = frozenset(
     "届味财类批处个家条项亩间张人名位元种所例件座台套只支次份天日年月周成倍岁分页期笔单户起宗款篇部本册辆枚株吨场"
 ) | {"人次"}

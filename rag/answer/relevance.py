@@ -15,7 +15,7 @@ from rag.answer.citing import Aligned, Passage
 from rag.answer.dates import asked_year, years
 from rag.answer.expected import unstated
 from rag.answer.kinds import Kind, asks_for_several, kind_of, sides
-from rag.answer.measures import COUNT, fitting
+from rag.answer.measures import COUNT, TIMES, fitting
 from rag.answer.numbers import all_quantities
 from rag.answer.question import NATIONAL, asked_now, region_end, without_premises
 from rag.corpus.places import cities, place_spans, places
@@ -62,8 +62,9 @@ _ABSTRACT = frozenset(
 """What a number is of any thing: no text has to say it."""
 _FOR_WHOM = re.compile(r"[替给帮为](?:老百姓|百姓|群众|病人|患者|市民|大家|参保人)")
 """Whom what is counted is good for: no text has to say it."""
-_TIME = frozenset("年月天岁周时日星钟")
-"""Measure words that say themselves what is counted."""
+_LEAST = re.compile(r"最(?:便宜|低|少)")
+_TELLS_LEAST = re.compile(r"最[低少小]|最便宜|下限|倒数|末位|[仅只]|低至|不足|[低少]于")
+"""What asks for the least, and what tells of it."""
 _CLAUSE_END = re.compile(r"[，。？！,?!；;]")
 
 
@@ -88,7 +89,7 @@ class Relevance:
     def _lacks(self, question: str, aligned: Sequence[Aligned]) -> tuple[str, ...]:
         passages = [p for item in aligned for p in item.passages]
         missing = self._places(question, passages) + self._terms(question, passages) + _named(question, aligned)
-        missing += _quoted(question, passages) + _institutions(question, passages) + _opposite(question, passages)
+        missing += _quoted(question, passages) + _institutions(question, passages) + _untold_least(question, passages)
         missing += [f"所问的{name}" for name in self._unstated(question, aligned)] + _years(question, passages)
         count = self._asked_count(question)
         if not missing and count:
@@ -129,7 +130,7 @@ class Relevance:
         if others := _of_another_year(question, count, stating):
             return others
         thing = self._counted(question, count)
-        if not _TIME.isdisjoint(count.group("unit") or "") or not thing:
+        if count.group("unit") in TIMES or not thing:
             return []
         told = self._speaks_of(thing, stating) or self._says_the_same(question, stating)
         return [] if told else thing[-1:]
@@ -197,8 +198,11 @@ def _uncounted(question: str, passages: Sequence[Passage]) -> list[str]:
     asked = asked_now(question)
     compares = kind_of(asked) is Kind.COMPARE and not asks_for_several(asked)
     count = COUNT.search(asked) if compares else None
-    about = [p for p in passages if any(side in p.regions or side in p.around for side in sides(question))]
-    return [f"“{count.group()}”"] if count and not any(fitting(count, p.text) for p in about or passages) else []
+    if not count:
+        return []
+    named = sides(question)
+    about = [p for p in passages if any(side in p.regions or side in p.around for side in named)]
+    return [] if any(fitting(count, p.text) for p in about or passages) else [f"“{count.group()}”"]
 
 
 def _is_about(city: str, passage: Passage) -> bool:
@@ -220,14 +224,10 @@ def _of_another_year(question: str, count: re.Match[str], passages: Sequence[Pas
     return [f"{year}年"]
 
 
-_LOW = re.compile(r"最(?:便宜|低|少)")
-_LOWEST = re.compile(r"最[低少小]|最便宜|下限|倒数|末位|[仅只]|低至|不足|[低少]于")
-
-
-def _opposite(question: str, passages: Sequence[Passage]) -> list[str]:
+def _untold_least(question: str, passages: Sequence[Passage]) -> list[str]:
     """What is asked for as the least, where no cited sentence tells of any."""
-    asked = _LOW.search(asked_now(question))
-    if not asked or not asks_one_fact(question) or any(_LOWEST.search(p.text) for p in passages):
+    asked = _LEAST.search(asked_now(question))
+    if not asked or not asks_one_fact(question) or any(_TELLS_LEAST.search(p.text) for p in passages):
         return []
     return [asked.group()]
 
