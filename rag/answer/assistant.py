@@ -72,6 +72,7 @@ from rag.answer.relevance import Relevance, asks_one_fact, one_side_is_told
 from rag.answer.remarks import remarks
 from rag.answer.retrieval import interleave
 from rag.answer.scenarios import Scenario
+from rag.answer.selection import asks_where
 from rag.corpus.places import places
 from rag.corpus.sentences import sentences
 from rag.corpus.words import character_pairs
@@ -99,6 +100,8 @@ _NO_ANSWER = (
 )
 
 
+EVERYWHERE = 4
+"""How many times as many passages are read where a question asks in which places something is."""
 SAID = 0.8
 """Share of a quote's character pairs from which what a small model wrote says the same."""
 STUCK_PIECES = 40
@@ -290,7 +293,8 @@ class Assistant:
 
     def _part(self, question: str, scenario: Scenario | None, row: str | None = None) -> Part:
         """Search and read for one question."""
-        evidence = tuple(self._retriever.retrieve(question, self._passages))
+        wide = EVERYWHERE if asks_where(question) else 1
+        evidence = tuple(self._retriever.retrieve(question, wide * self._passages))
         kind, budget = (scenario.kind, scenario.evidence_tokens) if scenario else (None, None)
         return Part(question, evidence, self._reader.read(question, evidence, kind, budget), scenario, row)
 

@@ -22,6 +22,17 @@ _DATE = re.compile(
     r"(?:\s*(?:\d{1,2}\s*[-—~～至到]\s*)?(?P<month>\d{1,2})\s*月(?:\s*(?P<day>\d{1,2})\s*[日号])?)?"
 )
 
+_MONTHS = re.compile(
+    r"(?<!\d)1月?\s*[-—~～至到]\s*(?P<last>\d{1,2})\s*月|[前头](?P<count>\d{1,2})个月|(?P<half>上半年)|(?P<three>前三季度)"
+)
+"""The first months of a year: 1-11月, 头11个月, 上半年."""
+
+
+def months(text: str) -> frozenset[int]:
+    """Return the last months of the stretches from January on that `text` names: 11 of 1-11月 and of 前11个月."""
+    found = (m.groupdict() for m in _MONTHS.finditer(text))
+    return frozenset(int(m["last"] or m["count"] or (6 if m["half"] else 9)) for m in found)
+
 
 def years(text: str, issued: dt.date | None) -> frozenset[int] | None:
     """Return the years that `text` speaks of, empty where it names none; None where only its undated issue knows."""

@@ -31,6 +31,8 @@ _LIST = re.compile(
     r"哪[几些]|列(?:一下|出|举|全|个)|分别(?:是|有|叫)(?:什么|啥|哪|谁)|都有(?:谁|啥|什么)|几[件项条类大种点步批]|几个方面|(?:什么|啥|哪)样的|什么情况|[有是]啥|有什么(?:做法|举措|措施|要求|内容|特点|经验)|哪[一]?(?:三|四|五|六|七|八|九|十)|"
     r"(?:举措|措施|做法|任务|内容|原则|要求|方面|经验|步骤|工程|行动)(?:是|有)?(?:什么|哪|啥)|包括(?:什么|哪)|怎么[做干抓推管走培建]|(?:打算|准备|计划)怎么|怎么一步步|一步步怎么|咋[做干抓推管走]|[干做]了?些?(?:啥|什么)|如何"
 )
+_AND_NATION = re.compile(r"全国(?:平均|水平)?(?:[是有]?(?:多少|几)|呢)")
+"""What asks the same of the whole country as of the place that is named: 湖南多少，全国多少."""
 _BESIDE = re.compile(r"[和与跟、及同]|以及|还有|呢|各|分别|都")
 """What sets two places side by side."""
 _ASKS = re.compile(r"多少|几|谁|什么|啥|哪|怎|如何")
@@ -48,7 +50,7 @@ def sides(question: str) -> tuple[str, ...]:
 def kind_of(question: str) -> Kind:
     """Return what kind of answer `question` asks for, by its wording and by how many regions it names."""
     named = sides(question)
-    if 2 <= len(named) <= 4 and not _is_within(question, named):
+    if (2 <= len(named) <= 4 and not _is_within(question, named)) or (named and _AND_NATION.search(question)):
         return Kind.COMPARE
     for kind, pattern in ((Kind.COMPARE, _COMPARE), (Kind.SUMMARY, _SUMMARY), (Kind.LIST, _LIST)):
         if pattern.search(question):

@@ -68,7 +68,7 @@ def constraints(question: str, columns: Sequence[str] = ()) -> Constraints:
     """Return what `question` names; `columns` are the columns (栏目) of the library."""
     totals = tuple(int(n) for n in _TOTAL.findall(question))
     return Constraints(
-        places=places(question),
+        places=places(asked_now(question)) or places(question),
         years=tuple(dict.fromkeys(int(y) for y in _YEAR.findall(question))),
         numbers=tuple(n for n in map(int, _NUMBER.findall(question)) if n not in totals),
         totals=totals,
@@ -76,7 +76,9 @@ def constraints(question: str, columns: Sequence[str] = ()) -> Constraints:
     )
 
 
-_WANTS_NUMBER = re.compile(r"多少|几(?!个方面|点建议)|比例|占比|多大|多久|多长|多高|[率数额值量]是|第几")
+_WANTS_NUMBER = re.compile(
+    r"多少|几(?!个方面|点建议|个?(?:省|地|城?市))|比例|占比|多大|多久|多长|多高|[率数额值量]是|第几"
+)
 _WANTS_TIME = re.compile(r"哪[一]?年|何时|什么时候|啥时候|几月|几号|哪天|时间")
 _TIME = re.compile(r"\d\s*[年月日]")
 
@@ -185,7 +187,7 @@ def without_claims(question: str) -> str:
 
 
 _EXCEPT = re.compile(
-    r"除[了去开]?(?P<what>[^，,。；;？?]{2,12}?)(?:[以之]?外)?[，,]?(?=(?:还有?|其[他它余]|别的)(?:哪|什么|啥)[些几]?个?(?:省|地方|地区|城市|市))"
+    r"除[了去开]?(?P<what>[^，,。；;？?]{2,12}?)(?:[以之]?外)?[，,]?(?=(?:还有?|其[他它余]|别的)(?:哪|什么|啥)(?:[儿里]|[些几]?个?(?:省|地方|地区|城市|市)))"
 )
 """What all the others are asked beside: 除了江西."""
 
@@ -279,7 +281,7 @@ _VERSUS = re.compile(
     r"^(?:和|跟|与|同)(?P<other>[^，,？?]{1,20}?)(?:相?比(?:较|起来|一比)?|对比|区别|差异|有什么不同|哪个|谁)"
 )
 _ABOUT = re.compile(r"^(?P<topic>[^，,？?。]{1,20}?)(?:呢|的呢|又?如何|怎么样|咋样|也?是多少)[？?。]*$")
-_THEIRS = re.compile(r"^[\u4e00-\u9fa5、]{2,12}的(?:又|也|则|呢)")
+_THEIRS = re.compile(r"^[\u4e00-\u9fa5、]{2,7}的(?:又|也|则|呢)")
 """What asks the same of what others have: 陕西、宁夏的又在哪国."""
 _PRONOUN = re.compile(
     r"它们?|他们?|她们?|其(?!他|它|中|实|余)|该(?:院|省|市|县|区|局|项|政策|办法|系统|平台|文件|模式)?|这(?:家|个|项|些|种|套|里|份|次)|那(?:家|个|项|些|种|里)|上述|前者|后者|当地|同期|此(?:项|举)"
@@ -291,6 +293,8 @@ _ENTITY = re.compile(
     r"(?:(?!多少|几|了|的|是|有|个)[\u4e00-\u9fa5]){2,8}?(?:省(?!级)|市(?![级场])|县(?![级域])|自治区)|"
     r"[\u4e00-\u9fa5]{0,4}“[^”]{2,12}”(?:(?!多少|几|了|的|是|有|建|拿|入|获)[\u4e00-\u9fa5]){0,4}"
 )
+_LATIN = re.compile(r"[A-Za-z]{3,}")
+"""The name of a product or a system that a question opens with: DeepSeek."""
 _TOTALS = re.compile(r"^(?:一共|总共|合计|其中|分别|具体|各自?)")
 """What opens a question about the parts or the sum of what was spoken of."""
 _TAIL = "？?。！!，, "
@@ -334,7 +338,7 @@ def _clean(question: str) -> str:
 def _stands_alone(question: str) -> bool:
     """Whether the question names a place, a title, an institution, or is long enough to have its own subject."""
     named = any(not _ANY.search(match.group()) for match in _ENTITY.finditer(question))
-    named = named or bool(places(question) or cities(question))
+    named = named or bool(places(question) or cities(question) or _LATIN.match(question))
     return named or (len(question) >= _LONG and not _TOTALS.search(question))
 
 
@@ -385,7 +389,7 @@ def as_told(question: str) -> str:
 def _swap(previous: str, topic: str) -> str:
     """Put `topic` in the place of what it resembles in the previous question."""
     spans = place_spans(previous)
-    if spans and places(topic):
+    if spans and (places(topic) or cities(topic)):
         start, end = spans[0][0], spans[-1][1]
         return previous[:start] + topic + previous[region_end(previous, end) :]
     years = list(re.finditer(r"(?:19|20)\d{2}年?|今年|去年|明年|前年", previous))

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from rag.answer.citing import Aligned, Passage, opens_item
 from rag.answer.question import asked_now
 from rag.answer.reading import Reading
-from rag.corpus.places import places
+from rag.answer.selection import asks_where
+from rag.corpus.places import cities, places
 from rag.schema import Support
 
 LLM_FAILED = "大模型没有作答"
@@ -28,10 +29,19 @@ _TITLED = re.compile(r"^(?P<own>[\u4e00-\u9fa5]{2,16}(?:医院|中心|大学|学
 def quote(reading: Reading, question: str = "", *, essential: bool = False) -> list[Aligned]:
     """Return the sentences that the reading selected, in the order of the text, or only the essential ones."""
     quotes = reading.essential if essential else reading.quotes
+    if asks_where(question):
+        return [_of_its_place(p) for p in quotes]
     homes = [_home(p) for p in quotes]
     if len(set(homes) - {None}) < 2 and not _ASKS_WHOSE.search(asked_now(question)):
         return quoted_whole(quotes)
     return [_beside_others(p, home, last) for p, home, last in zip(quotes, homes, [None, *homes[:-1]], strict=True)]
+
+
+def _of_its_place(passage: Passage) -> Aligned:
+    """A quote that tells of a place where something is: a paragraph of its own that says which."""
+    told = places(passage.text) or cities(passage.text)
+    text = passage.text if told or not passage.regions else f"{'、'.join(sorted(passage.regions))}：{passage.text}"
+    return Aligned(text, (passage,), Support.FULL, (), opens=True)
 
 
 def _beside_others(passage: Passage, home: str | None, last: str | None) -> Aligned:

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rag.answer.citing import Aligner, Passage
-from rag.answer.dates import asked_year, relative, titled, years
+from rag.answer.dates import asked_year, months, relative, titled, years
 from rag.answer.kinds import Kind, kind_of
 from rag.answer.nearest import Nearest
 from rag.answer.outline import Stretch, stretch_of, stretch_with
 from rag.answer.question import SEVERALLY, Shape, asked_now, without_premises
 from rag.answer.ranking import RankedSentence, SentenceRanker
-from rag.answer.selection import Selection, by_side, of_each_region, select, states, with_others
+from rag.answer.selection import Selection, by_side, select, states, with_others
 from rag.corpus.places import cities, places
 from rag.corpus.sentences import Span
 from rag.schema import Article, Chunk, Evidence
@@ -95,7 +95,7 @@ class EvidenceReader:
         tokens = budget or self._budget * SHARE[kind]
         ranked = _of_the_regions(question, self.ranker.rank(question, evidence))
         year = _year_asked(question, ranked)
-        ranked = _of_the_year(question, year, ranked)
+        ranked = _of_the_months(question, _of_the_year(question, year, ranked))
         ranked = [row for row in ranked if row.score >= WEAKEST[kind] * ranked[0].score]
         if kind is Kind.SUMMARY:
             ranked.sort(key=lambda row: row.passage.chunk.article.id != evidence[0].chunk.article.id)
@@ -115,7 +115,6 @@ class EvidenceReader:
             quotes = with_others(quotes, self._near(question, ranked, quotes))
         elif kind is Kind.COMPARE or SEVERALLY.search(asked_now(question)):
             quotes = (*quotes, *self._stating(question, ranked, quotes))
-        quotes = (*quotes, *_apart(of_each_region(question, ranked), quotes))
         quotes = self._with_antecedents(quotes)
         if kind is not Kind.FACT:
             quotes = with_others(quotes, ())
@@ -236,7 +235,7 @@ def _of_the_regions(question: str, ranked: list[RankedSentence]) -> list[RankedS
     Which region a city lies in is not known: a question that names one alone has what speaks of it, and what stands
     under no region's heading.
     """
-    named = set(places(question))
+    named = set(places(asked_now(question)) or places(question))
     if named:
         return [row for row in ranked if not _is_elsewhere(named, row.passage)] or ranked
     towns = cities(asked_now(question))
@@ -273,6 +272,16 @@ def _of_the_year(question: str, year: int | None, ranked: list[RankedSentence]) 
     by_issue = bool(relative(asked_now(question)))
     kept = [row for row in ranked if year in _years_of(row.passage, by_issue=by_issue, else_=year)]
     return kept if kept and kept[0].score >= NEARLY * ranked[0].score else ranked
+
+
+def _of_the_months(question: str, ranked: list[RankedSentence]) -> list[RankedSentence]:
+    """Put the best sentence on the same months first, where a question names one such stretch: 前11个月."""
+    asked = months(asked_now(question))
+    if len(asked) != 1:
+        return ranked
+    near = (row for row in ranked if row.score >= NEARLY * ranked[0].score)
+    told = next((row for row in near if asked <= months(row.passage.text)), None)
+    return [replace(told, score=ranked[0].score), *(row for row in ranked if row is not told)] if told else ranked
 
 
 def _told_of(year: int | None, quotes: Sequence[Passage]) -> tuple[Passage, ...]:

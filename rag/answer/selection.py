@@ -46,17 +46,22 @@ HEADINGS, FEW = 10, 4
 """Headings of a summary's skeleton at most, and those of them by whose best sentences it is chosen."""
 TOLD, HALF = 0.5, 0.5
 """What evidence under all headings is worth; share of the best score that the sentences under them must have."""
-EACH = 0.75
-"""Share of the best sentence's score from which the best one of another region is quoted, where regions are asked."""
+EACH, EACH_ALIKE, ALIKE = 0.75, 0.6, 0.8
+"""Shares of the best sentence's score from which the best one of another region is quoted, where regions are asked
+for: the second where it holds, as the third says, so much of the asked words' weight that any sentence holds."""
+PLACES = 12
+"""Regions that are told where regions are asked for at most."""
 RUN = 0.3
 """Share of the best sentence's score that neighbours must have, on the average, to be worth quoting."""
 STATING = 0.5
 """Share of the best score that a sentence must have to be quoted for the number that is asked for."""
 _NATION = re.compile(r"全国|我国|中国")
 """What one region is compared with where no other is named."""
-_NATIONAL_SIDE = re.compile(r"全国(?:(?:平均|水平)?(?=[是有和与跟呢、，])|[^，。？?]{0,12}共(?:有)?(?:多少|几))")
+_NATIONAL_SIDE = re.compile(r"全国(?:(?:平均|水平)?(?=[是有和与跟呢、，]|多少)|[^，。？?]{0,12}共(?:有)?(?:多少|几))")
 """The same, where several are named."""
-_WHERE = re.compile(r"(?:哪(?:些|几个)|[都有是]哪[几个])(?:省|地方|地区|城市|市)")
+_WHERE = re.compile(
+    r"(?<!卡在)(?:哪(?:些|[两二三四五几]个)|(?:都有?|都是|[还另]有)哪个)(?:省|地方|地区|城市|市)|[还都另]有哪[儿里]"
+)
 """What asks in which places something is."""
 _LISTED = re.compile(r"[，。；：:;！？()（）]")
 
@@ -77,6 +82,9 @@ def select(kind: Kind, question: str, ranked: Sequence[RankedSentence], passage:
     """Return what is quoted of the sentences `ranked`, best first; `passage` makes one of a span of an article."""
     if not ranked:
         return Selection()
+    if asks_where(question) and (everywhere := of_each_region(ranked)):
+        quotes = _ordered([*everywhere, *together(ranked, BESIDE, CLOSE)])
+        return Selection(quotes, quotes, complete=True)
     selected = _selected(kind, question, ranked, passage)
     if kind is not Kind.SUMMARY:
         return selected
@@ -234,15 +242,24 @@ def _sides(question: str, ranked: Sequence[RankedSentence]) -> list[list[RankedS
     return [side for side in about if side]
 
 
-def of_each_region(question: str, ranked: Sequence[RankedSentence]) -> list[Passage]:
-    """The best sentence of each region, where a question asks in which regions something is, and it is told there."""
-    if not ranked or not _WHERE.search(asked_now(question)):
-        return []
+def asks_where(question: str) -> bool:
+    """Whether `question` asks in which places something is, naming none itself."""
+    asked = asked_now(question)
+    return bool(_WHERE.search(asked)) and not sides(asked)
+
+
+def of_each_region(ranked: Sequence[RankedSentence]) -> list[RankedSentence]:
+    """The best sentence of each region, or of several that it names together, best first.
+
+    Only what is nearly as good as the best, by its score or by the asked words that it holds.
+    """
+    top, held = max((row.score for row in ranked), default=0.0), max((row.held for row in ranked), default=0.0)
     best: dict[frozenset[str], RankedSentence] = {}
     for row in ranked:
-        if row.score >= EACH * ranked[0].score and len(regions := row.passage.regions) == 1:
-            best.setdefault(regions, row)
-    return [row.passage for row in best.values()] if len(best) > 1 else []
+        near = EACH_ALIKE if row.held >= ALIKE * held else EACH
+        if row.score >= near * top and row.passage.regions and not row.passage.is_byline:
+            best.setdefault(row.passage.regions, row)
+    return list(best.values())[:PLACES]
 
 
 def by_side(question: str, quotes: Sequence[Passage]) -> tuple[Passage, ...]:

@@ -26,9 +26,12 @@ _STAY = frozenset(
     "的地得了着过吗呢吧啊和与或跟同对把被让给从到向在于为以而但也都还又再就才只很更最太不没未别无非"
     "我你您他她它们这那哪谁啥怎么何某各每本该其此是有要会能可应须想说讲看听问答叫做作干办搞弄拿放用使打买卖开关"
     "去来走跑进出上下前后左右里外内中间大小高低长短新旧好坏快慢早晚轻重远近真假对错完成起止收发交"
-    "人家钱书号事物话年月日天时分秒次回个件份条项种类张位名口只家间所处点线面头"
+    "人家钱书号事物话年月日天时分秒次回个件份条项种类张位名口只家间所处点线面头写补帮推招送罚"
 )
 """Numerals, and characters that are words by themselves: they are no pieces of a word that was typed wrong."""
+
+_APART = frozenset("的地得了着过吗呢吧啊和与或跟同把被让")
+"""Characters that stand between words: no run that was typed wrong begins or ends with one."""
 
 
 class Spelling:
@@ -69,7 +72,8 @@ class Spelling:
             end = start + length
             if end in edges and names.isdisjoint(range(start, end)):
                 run = stretch[start:end]
-                if not self._words.is_known(run) and run not in self._text:
+                apart = run[0] in _APART or run[-1] in _APART
+                if not apart and not self._words.is_known(run) and run not in self._text:
                     yield start, end
 
     def _right(self, run: str) -> str:

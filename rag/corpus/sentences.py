@@ -1,7 +1,8 @@
 """Cuts Chinese text into sentences as spans, so that every sentence can be shown where it stands.
 
 A sentence ends at 。！？ (with the quotes and brackets that close behind it) or at a line's end; a sentence
-longer than `SOFT_LIMIT` is cut at its semicolons too. Nothing here changes the text.
+longer than `SOFT_LIMIT` is cut at its semicolons too. What only says who said it (“……。”某某表示。) belongs to the
+sentence before. Nothing here changes the text.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ SOFT_LIMIT = 120
 _CLOSING = "”’」』）)】》\"'"
 _HARD = re.compile(rf"(?:[。！？!?]+|…{{2,}}|(?<!\d)\.{{3,}})[{_CLOSING}]*|\n+")
 _SOFT = re.compile(rf"[；;][{_CLOSING}]*")
+
+_SPOKEN = re.compile(r"[。！？!?]”\Z")
+_SPEAKER = re.compile(r"[^，。“”\n]{2,40}(?:表示|说道?|介绍|指出|认为|强调|透露|坦言|建议|解释)。")
 
 
 def _cut(text: str, start: int, end: int, boundary: re.Pattern[str]) -> list[Span]:
@@ -44,7 +48,13 @@ def sentence_spans(text: str, start: int = 0, end: int | None = None) -> list[Sp
     for hard in _cut(text, start, end, _HARD):
         long = hard[1] - hard[0] > SOFT_LIMIT
         spans += _cut(text, *hard, _SOFT) if long else [hard]
-    return [(a, b) for a, b in (_trim(text, span) for span in spans) if a < b]
+    told: list[Span] = []
+    for a, b in (_trim(text, span) for span in spans):
+        if told and _SPEAKER.fullmatch(text, a, b) and _SPOKEN.search(text[told[-1][0] : a]):
+            told[-1] = (told[-1][0], b)
+        elif a < b:
+            told.append((a, b))
+    return told
 
 
 def sentences(text: str) -> list[str]:

@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from rag.answer.dates import When, as_of, asked_year, meant, relative, titled, written, years
+from rag.answer.dates import When, as_of, asked_year, meant, months, relative, titled, written, years
 
 ISSUED = dt.date(2025, 2, 11)
 
@@ -79,3 +79,18 @@ def test_a_relative_year_is_that_of_the_issue() -> None:
 )
 def test_the_year_of_a_title(title: str, year: int | None) -> None:
     assert titled(title) == (dt.date(year, 1, 1) if year else None)
+
+
+@pytest.mark.parametrize(
+    ("text", "last"),
+    [
+        ("2024年1-11月追回242亿元", {11}),
+        ("头11个月追回多少", {11}),
+        ("1到10月和上半年各多少", {10, 6}),
+        ("前三季度", {9}),
+        ("年末的11-12月按11%预付", set()),
+        ("全年追回275亿元", set()),
+    ],
+)
+def test_the_first_months_of_a_year(text: str, last: set[int]) -> None:
+    assert months(text) == last

@@ -31,6 +31,8 @@ READER = EvidenceReader(RANKER, ALIGNER, budget=600)
         ("广西和南宁各查处了几家", Kind.COMPARE),
         ("广西查定点医药机构，南宁市一共查处了几家", Kind.FACT),
         ("广西去年拿下试验区的是桂林市，没错吧", Kind.COMPARE),
+        ("中医药素养湖南多少，全国多少", Kind.COMPARE),
+        ("中医药素养全国多少", Kind.FACT),
         ("职工医保和居民医保哪个涨得快", Kind.COMPARE),
         ("概括一下泛血管医学那篇文章", Kind.SUMMARY),
     ],

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from rag.answer.citing import Aligner
 from rag.answer.enumerations import enumerations
 from rag.answer.kinds import Kind, sides
 from rag.answer.quoting import quote
 from rag.answer.ranking import RankedSentence
 from rag.answer.reading import Reading
-from rag.answer.selection import by_side, of_each_region, select, with_others
+from rag.answer.selection import asks_where, by_side, of_each_region, select, with_others
 from rag.corpus.words import Words
 from tests.builders import article, whole
 
@@ -98,11 +100,41 @@ def test_the_whole_country_is_a_side_by_the_words_before_where_no_region_is() ->
     assert "中医馆增至4万个。" in told
 
 
-def test_the_best_sentence_of_each_region_is_found_where_regions_are_asked_for() -> None:
+def test_the_best_sentence_of_each_region_is_quoted_where_regions_are_asked_for() -> None:
     rows = ranked("河北建设高地。河北建设医院。广东建设高地。云南种植药材。", "高地")
-    assert [p.text for p in of_each_region("建设高地的都是哪几个省", rows)] == ["河北建设高地。", "广东建设高地。"]
-    assert of_each_region("建设高地的有哪几步", rows) == []
-    assert of_each_region("建设高地的都是哪几个省", ranked("河北建设高地。河北建设医院。", "高地")) == []
+    assert quoted(Kind.LIST, "建设高地的都是哪几个省", rows) == ["河北建设高地。", "广东建设高地。"]
+    assert "河北建设医院。" in quoted(Kind.LIST, "建设高地的有哪几步", rows)
+
+
+def test_a_region_is_told_by_less_where_it_holds_the_asked_words() -> None:
+    high, low, empty = ranked("河北建设高地。广东建设高地。云南种植药材。", "河北")
+    rows = [high, replace(low, score=1.3, held=0.9), replace(empty, score=1.3, held=0.2)]
+    assert [row.passage.text for row in of_each_region(rows)] == ["河北建设高地。", "广东建设高地。"]
+    assert of_each_region([]) == []
+
+
+@pytest.mark.parametrize(
+    ("question", "asks"),
+    [
+        ("哪些省建设高地", True),
+        ("建高地的都是哪几个省市", True),
+        ("还有哪个省在建", True),
+        ("除此之外还有哪儿在建", True),
+        ("河北在哪些地方建设高地", False),  # it names where
+        ("采集卡在哪些地方", False),  # what is hard, not where
+        ("哪几家医院在建", False),
+    ],
+)
+def test_a_question_asks_where_something_is(question: str, asks: bool) -> None:
+    assert asks_where(question) is asks
+
+
+def test_a_quote_says_of_which_place_it_tells_where_places_are_asked_for() -> None:
+    of = article("一是建设高地。\n厦门市建设高地。", title="河北的做法", source="")
+    told = Reading(Kind.LIST, (), "", 1.0, tuple(ALIGNER.passages([whole(of)])))
+    quotes = quote(told, "哪些省建设高地")
+    assert [a.text for a in quotes] == ["河北：一是建设高地。", "厦门市建设高地。"]
+    assert all(a.opens for a in quotes)
 
 
 def test_what_a_hospitals_own_article_tells_is_quoted_with_its_name_where_it_is_asked_for() -> None:

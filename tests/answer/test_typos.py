@@ -11,7 +11,7 @@ TEXT = (
     "人工麝香研制成功。麝香保心丸含人工麝香。浙江推广乌梅汤，乌梅汤卖了三万帖。医保基金结余，医保基金监管。"
     "国家医保局发布。国家医保局回应。仿制药替代。仿制药价格。骗保案件。骗保案公布。处方药统一。处方药管理。"
     "宿州试点。宿州经验。章伟任职。章伟发言。权力清单。权力清单。患者的权利。公式一。公式二。最终评审。最终结果。免费用药。免费用药。"
-    "医共体建设。医共体改革。只说一次的集采。"
+    "医共体建设。医共体改革。只说一次的集采。和谐社会。和谐医患。步法训练。步法要领。"
 )
 WORDS = Words()
 
@@ -44,6 +44,8 @@ def test_a_wrong_character_of_the_same_sound_is_put_right(spelling: Spelling, ty
         "集彩怎么样",  # what is meant stands there only once
         "每种处方要统一收费吗",  # 要 is a word by itself
         "最重的一档",
+        "谁和写的不同",  # 和 stands between words: not 和谐
+        "有哪三种补法",  # 补 is a word by itself: not 步法
         "报完费用多少天",  # 费用 is no piece of 免费用
         "2025年第4期 NHS",
         "",
