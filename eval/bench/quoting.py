@@ -45,7 +45,19 @@ from rag.wiring import App
 DATASETS = ROOT / "eval" / "datasets"
 NAMES = tuple(
     f"{name}.jsonl"
-    for name in ("dev", "newsletters", "more", "fresh", "third", "sixth", "seventh", "eighth", "ninth", "tenth")
+    for name in (
+        "dev",
+        "newsletters",
+        "more",
+        "fresh",
+        "third",
+        "sixth",
+        "seventh",
+        "eighth",
+        "ninth",
+        "tenth",
+        "eleventh",
+    )
 )
 """Those with development questions."""
 SCORES = {
@@ -103,6 +115,8 @@ OFF: Sequence[tuple[str, Any, str, Any]] = (
     ("除了某地仍只看某地", assistant, "without_exceptions", str),
     ("问哪些地方照列举的办法摘", selection, "asks_where", lambda _: False),
     ("问哪些地方只读八段", assistant, "EVERYWHERE", 1),
+    ("两篇文章不分开问", assistant, "of_each_article", lambda asked: (asked,)),
+    ("新增的也算总数", measures, "_ASKS_ALL", re.compile(r"(?!)")),
     ("前几个月的不先看", reading, "months", lambda _: frozenset()),
     ("湖南多少、全国多少不算比较", kinds, "_AND_NATION", re.compile(r"(?!)")),
     ("城市不换掉前一问的省", question, "cities", lambda _: ()),

@@ -49,7 +49,7 @@ from rag.answer.extracting import (
     is_null,
     told_by_copy,
 )
-from rag.answer.forms import NOT_HELD, Numbered, asked_of, of_each, table, timeline
+from rag.answer.forms import NOT_HELD, Numbered, asked_of, of_each, of_each_article, table, timeline
 from rag.answer.kinds import Kind, asks_yes_or_no
 from rag.answer.measures import COUNT
 from rag.answer.premises import disagrees, misplaced, without_place, wrong_premises
@@ -279,7 +279,9 @@ class Assistant:
         if len(named) < 2:
             each = [without_exceptions(self._alone(one, history)) for one in parts(without_claims(asked))]
             if scenario is None and (self._generator is None or Kind.LIST in self._quoted_kinds):
-                each = [of_one for one in each for of_one in of_each(one)]
+                each = [
+                    of_one for one in each for of_article in of_each_article(one) for of_one in of_each(of_article)
+                ]
             return tuple(self._part(one, scenario) for one in dict.fromkeys(each))
         rows = [(place, one) for place in named for one in parts(asked_of(place, alone))]
         return tuple(self._part(one, scenario, place) for place, one in rows)

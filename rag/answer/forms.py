@@ -21,6 +21,9 @@ FEW = 4
 
 _REGION_END = re.compile(r"省|市|(?:壮族|回族|维吾尔)?自治区|特别行政区")
 _JOIN = re.compile(r"[、，,和与跟同及]|以及|还有|")
+_ARTICLES = re.compile(
+    r"(?P<one>[^，。；：？“”、和跟与]{2,14}那篇(?:文章)?)(?:[和跟与、]|以及)(?P<other>[^，。；：？“”、和跟与]{2,14}那篇(?:文章)?)"
+)
 _DATE = re.compile(r"((?:19|20)\d{2})\s*年(?:\s*(\d{1,2})\s*月(?:\s*(\d{1,2})\s*[日号])?)?")
 _UNDATED = (9999, 0, 0)
 
@@ -70,6 +73,14 @@ def of_each(question: str) -> tuple[str, ...]:
     if len(joined) != 1 or not 2 <= len(joined[0]) <= FEW or not asks_for_several(question):
         return (question,)
     return tuple(asked_of(place, question.removesuffix(COMPARED)) for _, _, place in joined[0])
+
+
+def of_each_article(question: str) -> tuple[str, ...]:
+    """Return a question on two articles that it joins, asked of each: 讲药价那篇和讲商保那篇各怎么看."""
+    both = _ARTICLES.search(question)
+    if not both:
+        return (question,)
+    return tuple(question[: both.start()] + both.group(one) + question[both.end() :] for one in ("one", "other"))
 
 
 def _lists(question: str) -> list[list[tuple[int, int, str]]]:

@@ -63,9 +63,18 @@ DATES = frozenset({"year", "month", "day", "ordinal"})
 """Kinds of numbers that answer no 多少 and no measure word but that of time."""
 
 
+_ASKS_ALL = re.compile(
+    r"^(?!.*(?:新[增建设]|增加|提高|上升|[涨多添]了)[^，。]{0,8}(?:多少|几)).*(?:现在|目前|[总一]共|共有|[涨加调]完)"
+)
+_ADDED = re.compile(r"(?:新[增建设]|增加|提高|增长|上[涨升])(?![^，。；]*[到至为])[^，。；]{0,24}$")
+"""What asks how many there are at all, and what a number of new ones stands behind: 提高30元 is not all of it."""
+
+
 def fitting(count: re.Match[str], text: str) -> tuple[Quantity, ...]:
     """Return the numbers of `text` that answer what a question asks for by `count`, a match of `COUNT`."""
-    return tuple(q for q in all_quantities(text) if _fits(count, text, q))
+    asks_all = _ASKS_ALL.search(count.string)
+    found = (q for q in all_quantities(text) if not text[: q.start].endswith("每") and _fits(count, text, q))
+    return tuple(q for q in found if not (asks_all and _ADDED.search(text[: q.start])))
 
 
 def _fits(count: re.Match[str], text: str, quantity: Quantity) -> bool:
@@ -76,7 +85,9 @@ def _fits(count: re.Match[str], text: str, quantity: Quantity) -> bool:
         return quantity.kind == "year" and quantity.value < LIFETIME
     wanted = _wanted(count)
     if wanted is None:
-        surely = quantity.text[0].isdigit() or quantity.kind == "percent" or behind in MEASURES
+        surely = (
+            quantity.text[0].isdigit() or quantity.kind == "percent" or (behind in MEASURES and quantity.value > 1)
+        )
         return quantity.kind not in DATES and behind not in _CALENDAR and surely
     if quantity.kind not in {"plain", "day"} or (quantity.kind == "day" and wanted in _MONEY):
         return False

@@ -62,7 +62,7 @@ _ABSTRACT = frozenset(
 """What a number is of any thing: no text has to say it."""
 _FOR_WHOM = re.compile(r"[替给帮为](?:老百姓|百姓|群众|病人|患者|市民|大家|参保人)")
 """Whom what is counted is good for: no text has to say it."""
-_LEAST = re.compile(r"最(?:便宜|低|少)")
+_LEAST = re.compile(r"最(?:便宜|少|低(?![^，。]{0,3}[级档层]))")
 _TELLS_LEAST = re.compile(r"最[低少小]|最便宜|下限|倒数|末位|[仅只]|低至|不足|[低少]于")
 """What asks for the least, and what tells of it."""
 _CLAUSE_END = re.compile(r"[，。？！,?!；;]")
@@ -138,7 +138,11 @@ class Relevance:
     def _places(self, question: str, passages: Sequence[Passage]) -> list[str]:
         """Places of the question that no cited sentence is about."""
         regions = frozenset().union(*(p.regions for p in passages))
-        own = frozenset(place for p in passages for place in places(f"{p.context} {p.text}"))
+        own = frozenset(
+            place
+            for p in passages
+            for place in places(f"{' '.join(p.chunk.article.section_path(p.span[0]))} {p.text}")
+        )
         asked = asked_now(question)
         named = asked if NATIONAL.search(asked) or places(asked) or cities(asked) else question
         held = [city for city in cities(named) if any(_is_about(city, p) for p in passages)]

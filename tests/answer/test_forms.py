@@ -6,7 +6,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from rag.answer.citing import Aligned, Aligner
-from rag.answer.forms import asked_of, of_each, table, timeline
+from rag.answer.forms import asked_of, of_each, of_each_article, table, timeline
 from rag.corpus.words import Words
 from rag.schema import Support
 from tests.builders import article, whole
@@ -98,3 +98,18 @@ def test_a_timeline_is_sorted_by_the_dates_that_are_stated_and_the_undated_come_
         "2023年：甲[1]。\n2024 年 12 月：乙[2]。\n2025年1月：丙[3]。\n2025年1月8日：丁[4]。\n"
         "没有日期的事[5]。\n也没有[6]。"
     )
+
+
+@pytest.mark.parametrize(
+    ("question", "each"),
+    [
+        (
+            "改革看点在哪，讲药价那篇和讲商保的那篇文章各怎么说",
+            ("改革看点在哪，讲药价那篇各怎么说", "改革看点在哪，讲商保的那篇文章各怎么说"),
+        ),
+        ("讲药价那篇怎么说", ("讲药价那篇怎么说",)),
+        ("那篇讲药价和商保的怎么说", ("那篇讲药价和商保的怎么说",)),
+    ],
+)
+def test_a_question_on_two_articles_is_asked_of_each(question: str, each: tuple[str, ...]) -> None:
+    assert of_each_article(question) == each

@@ -102,6 +102,39 @@ def test_the_years_that_stand_before_a_sentence_are_its_own() -> None:
     assert lacks("2024年抓了多少人", "抓获10741人。", text) == ()
 
 
+@pytest.mark.parametrize(
+    ("asked", "text", "lacking"),
+    [
+        ("现在总共有多少家三甲医院", "新增三甲医院7家。", ("“多少家”",)),
+        ("补助涨完后一共是每人多少元", "补助标准提高30元。", ("“多少元”",)),
+        ("补助涨完后一共是每人多少元", "补助标准提高30元，达到每人700元。", ()),
+        ("补助涨完后一共是每人多少元", "补助标准提高到每人700元。", ()),
+        ("补助一共涨了多少元", "补助标准提高30元。", ()),
+        ("今年一共新增多少家三甲医院", "新增三甲医院7家。", ()),
+    ],
+)
+def test_what_came_on_top_is_not_all_of_it(asked: str, text: str, lacking: tuple[str, ...]) -> None:
+    assert lacks(asked, text, text) == lacking
+
+
+def test_a_rate_and_one_thing_are_no_number_of_many() -> None:
+    assert lacks("排队的一共有多少人", "每千人病床数为2张。", "每千人病床数为2张。") == ("“多少人”",)
+    assert lacks("小镇收入多少", "小镇形成一条链。", "小镇形成一条链。") == ("“多少”",)
+    assert lacks("小镇的链有多少", "小镇形成三条链。", "小镇形成三条链。") == ()
+
+
+def test_a_title_names_no_place_for_a_sentence_on_another_one() -> None:
+    text = "福建省按价格的70%支付。"
+    assert lacks("北京报销的比例是多少", text, text, title="北京可报销，各地怎么报") == ("北京",)
+    assert lacks("北京报销的比例是多少", "按价格的70%支付。", "按价格的70%支付。", title="北京可报销") == ()
+
+
+def test_the_lowest_of_named_levels_need_not_be_called_so() -> None:
+    text = "等级分为初始级、管理级和优化级。"
+    assert lacks("等级里最低那级叫啥", text, text) == ()
+    assert lacks("等级里最低的叫啥", text, text) == ("最低",)
+
+
 @pytest.mark.parametrize(("asked", "lacking"), [("第五批", ("第五批",)), ("第六批", ()), ("第5轮", ())])
 def test_another_batch_than_the_one_that_is_asked_for_is_named(asked: str, lacking: tuple[str, ...]) -> None:
     text = "实施第六批师带徒工作，培养100名传承人。"
