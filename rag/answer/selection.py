@@ -46,9 +46,8 @@ HEADINGS, FEW = 10, 4
 """Headings of a summary's skeleton at most, and those of them by whose best sentences it is chosen."""
 TOLD, HALF = 0.5, 0.5
 """What evidence under all headings is worth; share of the best score that the sentences under them must have."""
-EACH, EACH_ALIKE, ALIKE = 0.75, 0.6, 0.8
-"""Shares of the best sentence's score from which the best one of another region is quoted, where regions are asked
-for: the second where it holds, as the third says, so much of the asked words' weight that any sentence holds."""
+EACH = 0.6
+"""Share of the best sentence's score from which the best one of another region is quoted, where regions are asked."""
 PLACES = 12
 """Regions that are told where regions are asked for at most."""
 RUN = 0.3
@@ -249,15 +248,10 @@ def asks_where(question: str) -> bool:
 
 
 def of_each_region(ranked: Sequence[RankedSentence]) -> list[RankedSentence]:
-    """The best sentence of each region, or of several that it names together, best first.
-
-    Only what is nearly as good as the best, by its score or by the asked words that it holds.
-    """
-    top, held = max((row.score for row in ranked), default=0.0), max((row.held for row in ranked), default=0.0)
+    """The best sentence of each region, or of several that it names together, best first."""
     best: dict[frozenset[str], RankedSentence] = {}
     for row in ranked:
-        near = EACH_ALIKE if row.held >= ALIKE * held else EACH
-        if row.score >= near * top and row.passage.regions and not row.passage.is_byline:
+        if row.score >= EACH * ranked[0].score and row.passage.regions and not row.passage.is_byline:
             best.setdefault(row.passage.regions, row)
     return list(best.values())[:PLACES]
 

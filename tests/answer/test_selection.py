@@ -12,7 +12,7 @@ from rag.answer.kinds import Kind, sides
 from rag.answer.quoting import quote
 from rag.answer.ranking import RankedSentence
 from rag.answer.reading import Reading
-from rag.answer.selection import asks_where, by_side, of_each_region, select, with_others
+from rag.answer.selection import asks_where, by_side, select, with_others
 from rag.corpus.words import Words
 from tests.builders import article, whole
 
@@ -104,13 +104,6 @@ def test_the_best_sentence_of_each_region_is_quoted_where_regions_are_asked_for(
     rows = ranked("河北建设高地。河北建设医院。广东建设高地。云南种植药材。", "高地")
     assert quoted(Kind.LIST, "建设高地的都是哪几个省", rows) == ["河北建设高地。", "广东建设高地。"]
     assert "河北建设医院。" in quoted(Kind.LIST, "建设高地的有哪几步", rows)
-
-
-def test_a_region_is_told_by_less_where_it_holds_the_asked_words() -> None:
-    high, low, empty = ranked("河北建设高地。广东建设高地。云南种植药材。", "河北")
-    rows = [high, replace(low, score=1.3, held=0.9), replace(empty, score=1.3, held=0.2)]
-    assert [row.passage.text for row in of_each_region(rows)] == ["河北建设高地。", "广东建设高地。"]
-    assert of_each_region([]) == []
 
 
 @pytest.mark.parametrize(
