@@ -21,9 +21,9 @@ FEW = 4
 
 _REGION_END = re.compile(r"省|市|(?:壮族|回族|维吾尔)?自治区|特别行政区")
 _JOIN = re.compile(r"[、，,和与跟同及]|以及|还有|")
-_ARTICLES = re.compile(
-    r"(?P<one>[^，。；：？“”、和跟与]{2,14}那篇(?:文章)?)(?:[和跟与、]|以及)(?P<other>[^，。；：？“”、和跟与]{2,14}那篇(?:文章)?)"
-)
+_THAT_ONE = "[^，。；：？“”、和跟与]{2,14}那篇(?:文章)?"
+_ARTICLES = re.compile(rf"(?P<one>{_THAT_ONE})(?:[和跟与、]|以及)(?P<other>{_THAT_ONE})")
+"""Two articles side by side: 讲药价那篇和讲商保那篇."""
 _DATE = re.compile(r"((?:19|20)\d{2})\s*年(?:\s*(\d{1,2})\s*月(?:\s*(\d{1,2})\s*[日号])?)?")
 _UNDATED = (9999, 0, 0)
 

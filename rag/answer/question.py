@@ -68,7 +68,7 @@ def constraints(question: str, columns: Sequence[str] = ()) -> Constraints:
     """Return what `question` names; `columns` are the columns (栏目) of the library."""
     totals = tuple(int(n) for n in _TOTAL.findall(question))
     return Constraints(
-        places=places(asked_now(question)) or places(question),
+        places=places_asked(question),
         years=tuple(dict.fromkeys(int(y) for y in _YEAR.findall(question))),
         numbers=tuple(n for n in map(int, _NUMBER.findall(question)) if n not in totals),
         totals=totals,
@@ -369,6 +369,11 @@ def _beside(previous: str, other: str, question: str) -> str:
 def asked_now(question: str) -> str:
     """Return a standalone question without the earlier ones that it was put before."""
     return question.partition(_FOLLOWS)[0]
+
+
+def places_asked(question: str) -> tuple[str, ...]:
+    """Return the regions that a standalone question asks about: those of what was asked before, where it has none."""
+    return places(asked_now(question)) or places(question)
 
 
 def leans(question: str) -> bool:

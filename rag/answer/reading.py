@@ -15,7 +15,7 @@ from rag.answer.dates import asked_year, months, relative, titled, years
 from rag.answer.kinds import Kind, kind_of
 from rag.answer.nearest import Nearest
 from rag.answer.outline import Stretch, stretch_of, stretch_with
-from rag.answer.question import SEVERALLY, Shape, asked_now, without_premises
+from rag.answer.question import SEVERALLY, Shape, asked_now, places_asked, without_premises
 from rag.answer.ranking import RankedSentence, SentenceRanker
 from rag.answer.selection import Selection, by_side, select, states, with_others
 from rag.corpus.places import cities, places
@@ -235,7 +235,7 @@ def _of_the_regions(question: str, ranked: list[RankedSentence]) -> list[RankedS
     Which region a city lies in is not known: a question that names one alone has what speaks of it, and what stands
     under no region's heading.
     """
-    named = set(places(asked_now(question)) or places(question))
+    named = set(places_asked(question))
     if named:
         return [row for row in ranked if not _is_elsewhere(named, row.passage)] or ranked
     towns = cities(asked_now(question))

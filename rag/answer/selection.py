@@ -251,8 +251,9 @@ def of_each_region(ranked: Sequence[RankedSentence]) -> list[RankedSentence]:
     """The best sentence of each region, or of several that it names together, best first."""
     best: dict[frozenset[str], RankedSentence] = {}
     for row in ranked:
-        if row.score >= EACH * ranked[0].score and row.passage.regions and not row.passage.is_byline:
-            best.setdefault(row.passage.regions, row)
+        near = row.score >= EACH * ranked[0].score and not row.passage.is_byline
+        if near and (regions := row.passage.regions):
+            best.setdefault(regions, row)
     return list(best.values())[:PLACES]
 
 
