@@ -57,6 +57,7 @@ from rag.answer.provenance import asks_provenance, provenance
 from rag.answer.question import (
     as_told,
     asked_now,
+    excepted,
     leans,
     normalise,
     parts,
@@ -144,6 +145,8 @@ class Part:
     """What the reader chose, where it was not left to the rules."""
     row: str | None = None
     """The place whose row of a table the answer fills."""
+    excepted: frozenset[str] = frozenset()
+    """The regions that are known already, where it is asked which others there are."""
 
     @property
     def score(self) -> float:
@@ -282,7 +285,7 @@ class Assistant:
                 each = [
                     of_one for one in each for of_article in of_each_article(one) for of_one in of_each(of_article)
                 ]
-            return tuple(self._part(one, scenario) for one in dict.fromkeys(each))
+            return tuple(replace(self._part(one, scenario), excepted=excepted(asked)) for one in dict.fromkeys(each))
         rows = [(place, one) for place in named for one in parts(asked_of(place, alone))]
         return tuple(self._part(one, scenario, place) for place, one in rows)
 
@@ -457,7 +460,12 @@ class Assistant:
 
     def _quotes(self, part: Part) -> tuple[Aligned, ...]:
         """What can be quoted for a question, whether it answers or not."""
-        return () if self._is_hopeless(part) else self._in_its_row(part, quote(part.reading, part.question))
+        if self._is_hopeless(part):
+            return ()
+        found = quote(part.reading, part.question)
+        if part.excepted and asks_where(part.question):
+            found = [item for item in found if not _is_of(item, part.excepted)]
+        return self._in_its_row(part, found)
 
     def _answers(self, part: Part, aligned: Sequence[Aligned]) -> tuple[bool, tuple[str, ...]]:
         """Whether the sentences answer at all, and what they lack; one side of a comparison may be lacking."""
@@ -594,6 +602,11 @@ def _share_said(text: str, said: frozenset[str]) -> float:
     """The share of a text's character pairs that are among those `said`."""
     pairs = character_pairs(text)
     return len(pairs & said) / len(pairs) if pairs else 1.0
+
+
+def _is_of(item: Aligned, regions: frozenset[str]) -> bool:
+    """Whether all cited sentences speak of the `regions` and of no others."""
+    return all(p.regions and p.regions <= regions for p in item.passages)
 
 
 def _upheld(aligned: Sequence[Aligned]) -> list[Aligned]:

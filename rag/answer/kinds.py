@@ -20,7 +20,7 @@ class Kind(StrEnum):
 
 
 _COMPARE = re.compile(
-    r"对比|比较|相比|比一比|区别|差异|异同|不同|不一样|各(?:是|有|到|做|占|为)多|谁更|差多少|"
+    r"对比|比较(?!研究|试验|分析)|相比|比一比|区别|差异|异同|不同|不一样|各(?:是|有|到|做|占|为)多|谁更|差多少|"
     r"哪[个家省市边](?:省|市|医院|地方)?(?:更|的?.{0,3}[多少高低快慢大小])|(?<![占同环])比(?!例|重|率|如|上年|去年)[^，。]{0,12}(?:多|少|高|低|呢)"
 )
 _SUMMARY = re.compile(
@@ -31,6 +31,10 @@ _LIST = re.compile(
     r"哪[几些]|列(?:一下|出|举|全|个)|分别(?:是|有|叫)(?:什么|啥|哪|谁)|都有(?:谁|啥|什么)|几[件项条类大种点步批]|几个方面|(?:什么|啥|哪)样的|什么情况|[有是]啥|有什么(?:做法|举措|措施|要求|内容|特点|经验)|哪[一]?(?:三|四|五|六|七|八|九|十)|"
     r"(?:举措|措施|做法|任务|内容|原则|要求|方面|经验|步骤|工程|行动)(?:是|有)?(?:什么|哪|啥)|包括(?:什么|哪)|怎么[做干抓推管走培建]|(?:打算|准备|计划)怎么|怎么一步步|一步步怎么|咋[做干抓推管走]|[干做]了?些?(?:啥|什么)|如何"
 )
+_HOW_MANY = re.compile(
+    r"(?<!哪)几[件项条类种](?=起步|了?$)|(?:已经?|还有|[一总]共|共有)[^，。？哪]{0,6}几[件项条类种]"
+)
+"""What asks for a number, not for the things that are numbered: 已经落地几项立项指南了."""
 _AND_NATION = re.compile(r"全国(?:平均|水平)?(?:[是有]?(?:多少|几)|呢)")
 """What asks the same of the whole country as of the place that is named: 湖南多少，全国多少."""
 _BESIDE = re.compile(r"[和与跟、及同]|以及|还有|呢|各|分别|都")
@@ -52,10 +56,14 @@ def kind_of(question: str) -> Kind:
     named = sides(question)
     if (2 <= len(named) <= 4 and not _is_within(question, named)) or (named and _AND_NATION.search(question)):
         return Kind.COMPARE
-    for kind, pattern in ((Kind.COMPARE, _COMPARE), (Kind.SUMMARY, _SUMMARY), (Kind.LIST, _LIST)):
+    for kind, pattern in ((Kind.COMPARE, _COMPARE), (Kind.SUMMARY, _SUMMARY)):
         if pattern.search(question):
             return kind
-    return Kind.FACT
+    return Kind.LIST if _lists(question) else Kind.FACT
+
+
+def _lists(question: str) -> bool:
+    return bool(_LIST.search(_HOW_MANY.sub("", question)))
 
 
 def _is_within(question: str, named: Sequence[str]) -> bool:
@@ -69,7 +77,7 @@ def _is_within(question: str, named: Sequence[str]) -> bool:
 
 def asks_for_several(question: str) -> bool:
     """Whether `question` asks for several things: 哪几件事, 有什么举措."""
-    return bool(_LIST.search(asked_now(question)))
+    return _lists(asked_now(question))
 
 
 def asks_yes_or_no(question: str) -> bool:

@@ -70,11 +70,17 @@ _ADDED = re.compile(r"(?:新[增建设]|增加|提高|增长|上[涨升])(?![^�
 """What asks how many there are at all, and what a number of new ones stands behind: 提高30元 is not all of it."""
 
 
+_ASKS_DONE = re.compile(r"实际|真正|最[后终][^，。？]{0,6}了")
+_PLANNED = re.compile(r"(?:力争|争取|计划|目标|预计|[拟将]|打算|确保)[^。；]{0,24}$")
+"""What asks for what has come of it, and what a number stands behind that is only aimed at: 力争80%以上."""
+
+
 def fitting(count: re.Match[str], text: str) -> tuple[Quantity, ...]:
     """Return the numbers of `text` that answer what a question asks for by `count`, a match of `COUNT`."""
-    asks_all = _ASKS_ALL.search(count.string)
+    asks_all, asks_done = _ASKS_ALL.search(count.string), _ASKS_DONE.search(count.string)
     found = (q for q in all_quantities(text) if not text[: q.start].endswith("每") and _fits(count, text, q))
-    return tuple(q for q in found if not (asks_all and _ADDED.search(text[: q.start])))
+    other = [pattern for asks, pattern in ((asks_all, _ADDED), (asks_done, _PLANNED)) if asks]
+    return tuple(q for q in found if not any(pattern.search(text[: q.start]) for pattern in other))
 
 
 def _fits(count: re.Match[str], text: str, quantity: Quantity) -> bool:

@@ -199,6 +199,11 @@ def without_exceptions(question: str) -> str:
     return question[: found.start()] + question[found.end() :] if found and named else question
 
 
+def excepted(question: str) -> frozenset[str]:
+    """Return the regions that a question asks of all others but: 除了江西还有哪个省."""
+    return frozenset(place for found in _EXCEPT.finditer(question) for place in places(found.group("what")))
+
+
 def parts(question: str) -> tuple[str, ...]:
     """Return the questions that `question` asks one after another, each with what the first clauses set for all.
 

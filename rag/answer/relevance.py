@@ -57,7 +57,7 @@ _BRANCH = re.compile(r"[\u4e00-\u9fa5]{2}(?P<number>[一二三四五六])院")
 """A hospital by its short name: 浙大二院."""
 _ABSTRACT = frozenset(
     {"地方", "底线", "下限", "上限", "门槛", "红线", "目标", "标准", "水平", "数字", "数值", "总数", "总量"}
-    | {"一共", "总共", "合计", "中招"}
+    | {"一共", "总共", "合计", "中招", "块钱"}
 )
 """What a number is of any thing: no text has to say it."""
 _FOR_WHOM = re.compile(r"[替给帮为](?:老百姓|百姓|群众|病人|患者|市民|大家|参保人)")

@@ -158,6 +158,17 @@ def test_several_things_asked_of_two_places_are_told_of_each_in_a_paragraph_of_i
     assert "甲乙" not in told
 
 
+def test_the_place_that_others_are_asked_beside_is_not_told_of(tmp_path: Path) -> None:
+    markets = "# 各地夜市\n\n" + "\n\n".join(
+        f"## {place}：办好夜市\n\n{place}举办中医药夜市{number}场。"
+        for place, number in (("云南", 12), ("四川", 30), ("湖南", 45))
+    )
+    told = assistant(built(tmp_path, markets=markets), None).answer("除了云南还有哪些省办了中医药夜市").text
+    assert "四川" in told
+    assert "湖南" in told
+    assert "云南" not in told
+
+
 def test_an_llm_that_writes_comparisons_is_asked_of_all_places_at_once(ask) -> None:
     generator = ScriptedGenerator("云南培养不少于2500名继承人。湖南种植485万亩。")
     ask(generator).answer("湖南和云南各抓哪几件事")

@@ -34,6 +34,10 @@ READER = EvidenceReader(RANKER, ALIGNER, budget=600)
         ("中医药素养湖南多少，全国多少", Kind.COMPARE),
         ("中医药素养全国多少", Kind.FACT),
         ("职工医保和居民医保哪个涨得快", Kind.COMPARE),
+        ("十国比较研究是哪年发表的", Kind.FACT),
+        ("甘肃已经落地几项指南了", Kind.FACT),
+        ("还有几种药要自费", Kind.FACT),
+        ("甘肃落地了哪几项指南", Kind.LIST),
         ("概括一下泛血管医学那篇文章", Kind.SUMMARY),
     ],
 )

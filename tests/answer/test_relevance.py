@@ -117,6 +117,18 @@ def test_what_came_on_top_is_not_all_of_it(asked: str, text: str, lacking: tuple
     assert lacks(asked, text, text) == lacking
 
 
+@pytest.mark.parametrize(
+    ("asked", "text", "lacking"),
+    [
+        ("参保率最后实际做到了百分之多少", "力争到年底，参保率达到80%。", ("“百分之多少”",)),
+        ("参保率要做到百分之多少", "力争到年底，参保率达到80%。", ()),
+        ("参保率最后实际做到了百分之多少", "原计划很高。年底，参保率达到80%。", ()),
+    ],
+)
+def test_what_is_aimed_at_is_not_what_came_of_it(asked: str, text: str, lacking: tuple[str, ...]) -> None:
+    assert lacks(asked, text, text) == lacking
+
+
 def test_a_rate_and_one_thing_are_no_number_of_many() -> None:
     assert lacks("排队的一共有多少人", "每千人病床数为2张。", "每千人病床数为2张。") == ("“多少人”",)
     assert lacks("小镇收入多少", "小镇形成一条链。", "小镇形成一条链。") == ("“多少”",)
