@@ -30,11 +30,12 @@ from rag.answer.citing import (
 from rag.answer.events import Event, EvidenceFound, Finished, Stage, Token
 from rag.answer.extracting import (
     AGAIN,
+    ASIDE,
     AT_LAST,
     CHARACTERS,
     CHECKED,
-    COUNTED,
     DOUBTED,
+    FACT,
     FARTHER,
     LISTED,
     MANY,
@@ -46,6 +47,7 @@ from rag.answer.extracting import (
     but_null,
     checking,
     copying,
+    is_aside,
     is_null,
     told_by_copy,
 )
@@ -352,13 +354,12 @@ class Assistant:
         yield Stage("生成")
         doubted = not quoted.standing
         count = COUNT.search(asked_now(part.question))
-        measured = count and (count.group("unit") or count.group("percent"))
-        moved = 0.0 if not count else COUNTED if measured else UNMEASURED
-        copied = extraction.copy(prompt, DOUBTED if doubted else moved)
+        unmeasured = count and not (count.group("unit") or count.group("percent"))
+        copied = extraction.copy(prompt, DOUBTED if doubted else UNMEASURED if unmeasured else FACT)
         text = unmarked((yield from self._listened(but_null(copied), clock)))
         yield Stage("核对")
         sure = copied.sure >= SURE
-        if is_null(text):
+        if is_null(text) or (not doubted and self._is_anothers(part, text, extraction, prompt)):
             return quoted if doubted else (yield from self._again(part, quoted, extraction, prompt, clock))
         if doubted and not (sure and self._relevance.is_a_word(part.question, self._answers(part, found)[1])):
             return quoted if sure else replace(quoted, standing=found, quoted=True)
@@ -381,6 +382,13 @@ class Assistant:
         if self._nearly(part, extraction, prompt):
             return quoted
         return (yield from self._sought(part, best, AT_LAST, extraction, clock))
+
+    def _is_anothers(self, part: Part, text: str, extraction: Extraction, prompt: Sequence[Message]) -> bool:
+        """Whether what was copied stands aside of the best sentences and the LLM is not sure enough of it."""
+        reading = part.reading
+        return is_aside(text, reading.shown, reading.ranked) and is_null(
+            "".join(extraction.copy(prompt, ASIDE, tokens=CHECKED))
+        )
 
     def _nearly(self, part: Part, extraction: Extraction, prompt: Sequence[Message]) -> bool:
         """Whether the LLM, made to answer where it nearly did, says of its answer that it is right."""
