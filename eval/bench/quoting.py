@@ -120,7 +120,7 @@ OFF: Sequence[tuple[str, Any, str, Any]] = (
     ("力争的也算实际", measures, "_ASKS_DONE", re.compile(r"(?!)")),
     ("已经落地几项算列举", kinds, "_HOW_MANY", re.compile(r"(?!)")),
     ("除了的地方也录", assistant, "excepted", lambda _: frozenset()),
-    ("前几个月的不先看", reading, "months", lambda _: frozenset()),
+    ("前几个月的不先看", reading, "stretches", lambda _: frozenset()),
     ("湖南多少、全国多少不算比较", kinds, "_AND_NATION", re.compile(r"(?!)")),
     ("城市不换掉前一问的省", question, "cities", lambda _: ()),
     ("外文名开头的仍接着前一问", question, "_LATIN", re.compile(r"(?!)")),

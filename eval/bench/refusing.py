@@ -25,8 +25,8 @@ from eval.fitting import development_cases
 from rag.answer.extracting import (
     AGAIN,
     AT_LAST,
+    COUNTED,
     DOUBTED,
-    FACT,
     LISTED,
     NEARLY,
     NULL,
@@ -124,7 +124,8 @@ def main() -> None:
     app = App(load_settings())
     own = app.settings.null_bias
     kinds = {
-        FACT: "一件事",
+        0.0: "一件事",
+        COUNTED: "一件事，问数的",
         UNMEASURED: "一件事，问数而没有量词",
         DOUBTED: "一件事，规则有疑",
     }

@@ -34,8 +34,8 @@ from rag.answer.extracting import (
     AT_LAST,
     CHARACTERS,
     CHECKED,
+    COUNTED,
     DOUBTED,
-    FACT,
     FARTHER,
     LISTED,
     MANY,
@@ -354,8 +354,9 @@ class Assistant:
         yield Stage("生成")
         doubted = not quoted.standing
         count = COUNT.search(asked_now(part.question))
-        unmeasured = count and not (count.group("unit") or count.group("percent"))
-        copied = extraction.copy(prompt, DOUBTED if doubted else UNMEASURED if unmeasured else FACT)
+        measured = count and (count.group("unit") or count.group("percent"))
+        moved = 0.0 if not count else COUNTED if measured else UNMEASURED
+        copied = extraction.copy(prompt, DOUBTED if doubted else moved)
         text = unmarked((yield from self._listened(but_null(copied), clock)))
         yield Stage("核对")
         sure = copied.sure >= SURE

@@ -22,16 +22,26 @@ _DATE = re.compile(
     r"(?:\s*(?:\d{1,2}\s*[-—~～至到]\s*)?(?P<month>\d{1,2})\s*月(?:\s*(?P<day>\d{1,2})\s*[日号])?)?"
 )
 
-_MONTHS = re.compile(
-    r"(?<!\d)1月?\s*[-—~～至到]\s*(?P<last>\d{1,2})\s*月|[前头](?P<count>\d{1,2})个月|(?P<half>上半年)|(?P<three>前三季度)"
+_STRETCH = re.compile(
+    r"(?<!\d)(?P<first>\d{1,2})\s*月?\s*[-—~～至到]\s*(?P<last>\d{1,2})\s*月"
+    r"|[前头](?P<count>\d{1,2})个月|(?P<half>[上下])半年|(?P<of>前)?第?(?P<quarter>[一二三四])季度"
 )
-"""The first months of a year: 1-11月, 头11个月, 上半年."""
+"""A stretch of months: 1-11月, 头11个月, 上半年, 前三季度."""
+_QUARTERS = "一二三四"
 
 
-def months(text: str) -> frozenset[int]:
-    """Return the last months of the stretches from January on that `text` names: 11 of 1-11月 and of 前11个月."""
-    found = (m.groupdict() for m in _MONTHS.finditer(text))
-    return frozenset(int(m["last"] or m["count"] or (6 if m["half"] else 9)) for m in found)
+def stretches(text: str) -> frozenset[tuple[int, int]]:
+    """Return the stretches of months within a year that `text` names, first and last: 1 and 11 of 前11个月."""
+    return frozenset(_stretch(m.groupdict()) for m in _STRETCH.finditer(text))
+
+
+def _stretch(named: dict[str, str | None]) -> tuple[int, int]:
+    if half := named["half"]:
+        return (1, 6) if half == "上" else (7, 12)
+    if quarter := named["quarter"]:
+        last = 3 * (_QUARTERS.index(quarter) + 1)
+        return (1 if named["of"] else last - 2, last)
+    return (int(named["first"] or 1), int(named["last"] or named["count"] or 0))
 
 
 def years(text: str, issued: dt.date | None) -> frozenset[int] | None:

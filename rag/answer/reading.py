@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from rag.answer.citing import Aligner, Passage
-from rag.answer.dates import asked_year, months, relative, titled, years
+from rag.answer.dates import asked_year, relative, stretches, titled, years
 from rag.answer.kinds import Kind, kind_of
 from rag.answer.nearest import Nearest
 from rag.answer.outline import Stretch, stretch_of, stretch_with
@@ -95,7 +95,7 @@ class EvidenceReader:
         tokens = budget or self._budget * SHARE[kind]
         ranked = _of_the_regions(question, self.ranker.rank(question, evidence))
         year = _year_asked(question, ranked)
-        ranked = _of_the_months(question, _of_the_year(question, year, ranked))
+        ranked = _of_the_stretch(question, _of_the_year(question, year, ranked))
         ranked = [row for row in ranked if row.score >= WEAKEST[kind] * ranked[0].score]
         if kind is Kind.SUMMARY:
             ranked.sort(key=lambda row: row.passage.chunk.article.id != evidence[0].chunk.article.id)
@@ -274,13 +274,13 @@ def _of_the_year(question: str, year: int | None, ranked: list[RankedSentence]) 
     return kept if kept and kept[0].score >= NEARLY * ranked[0].score else ranked
 
 
-def _of_the_months(question: str, ranked: list[RankedSentence]) -> list[RankedSentence]:
-    """Put the best sentence on the same months first, where a question names one such stretch: 前11个月."""
-    asked = months(asked_now(question))
+def _of_the_stretch(question: str, ranked: list[RankedSentence]) -> list[RankedSentence]:
+    """Put the best sentence on the same months first, where a question names one such stretch: 前11个月, 下半年."""
+    asked = stretches(asked_now(question))
     if len(asked) != 1:
         return ranked
     near = (row for row in ranked if row.score >= NEARLY * ranked[0].score)
-    told = next((row for row in near if asked <= months(row.passage.text)), None)
+    told = next((row for row in near if asked <= stretches(row.passage.text)), None)
     return [replace(told, score=ranked[0].score), *(row for row in ranked if row is not told)] if told else ranked
 
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from rag.answer.citing import Aligned, Passage
-from rag.answer.dates import asked_year, years
+from rag.answer.dates import asked_year, stretches, years
 from rag.answer.expected import unstated
 from rag.answer.kinds import Kind, asks_for_several, kind_of, sides
 from rag.answer.measures import COUNT, TIMES, fitting
@@ -68,6 +68,15 @@ _TELLS_LEAST = re.compile(r"最[低少小]|最便宜|下限|倒数|末位|[仅�
 _CLAUSE_END = re.compile(r"[，。？！,?!；;]")
 
 
+_PART_OF_YEAR = re.compile(r"[上下]半年|前?第?[一二三四]季度|(?<!\d)1月?[-—~～至到]\d{1,2}月")
+"""What part of a year is asked about."""
+_RANKED = re.compile(
+    r"(?:[排位名]|全[国省区市球]|世界)(?:列|名|在|到)?(?:全[国省区市球]|世界)?第(?P<rank>[一二三四五六七八九十\d]+)(?![\d个家批款部例条所种类期版])"
+)
+_FIRST = re.compile(r"[首榜]位|榜首|之首|居首|领跑|最[高多大快早]")
+"""A rank that is asked about or told, and what tells of the first without a number."""
+
+
 class Relevance:
     """Compares answers with questions; `embedder` knows which words are alike."""
 
@@ -91,6 +100,7 @@ class Relevance:
         missing = self._places(question, passages) + self._terms(question, passages) + _named(question, aligned)
         missing += _quoted(question, passages) + _institutions(question, passages) + _untold_least(question, passages)
         missing += [f"所问的{name}" for name in self._unstated(question, aligned)] + _years(question, passages)
+        missing += _stretches(question, passages) + _rank(question, passages)
         count = self._asked_count(question)
         if not missing and count:
             missing = self._count(question, count, aligned)
@@ -244,6 +254,23 @@ def _years(question: str, passages: Sequence[Passage]) -> list[str]:
     year = asked_year(asked, None)
     others = year and all((told := p.years) and year not in told for p in passages)
     return [f"{year}年"] if others else []
+
+
+def _stretches(question: str, passages: Sequence[Passage]) -> list[str]:
+    """The part of a year that a question for a fact names (一季度, 下半年), where no cited sentence speaks of it."""
+    asked = without_premises(asked_now(question))
+    named = [match for match in _PART_OF_YEAR.finditer(asked) if kind_of(asked) is Kind.FACT]
+    told = frozenset().union(*(stretches(p.around) for p in passages))
+    return [match.group() for match in named if not stretches(match.group()) <= told]
+
+
+def _rank(question: str, passages: Sequence[Passage]) -> list[str]:
+    """The rank that is asked about (排第一的是谁), where the cited sentences tell of other ranks only."""
+    asked = _RANKED.search(asked_now(question))
+    told = " ".join(p.text for p in passages)
+    if not asked or _FIRST.search(told) or not (others := {m.group("rank") for m in _RANKED.finditer(told)}):
+        return []
+    return [] if asked.group("rank") in others else [f"第{asked.group('rank')}"]
 
 
 def _quoted(question: str, passages: Sequence[Passage]) -> list[str]:

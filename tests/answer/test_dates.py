@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from rag.answer.dates import When, as_of, asked_year, meant, months, relative, titled, written, years
+from rag.answer.dates import When, as_of, asked_year, meant, relative, stretches, titled, written, years
 
 ISSUED = dt.date(2025, 2, 11)
 
@@ -82,15 +82,17 @@ def test_the_year_of_a_title(title: str, year: int | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "last"),
+    ("text", "told"),
     [
-        ("2024年1-11月追回242亿元", {11}),
-        ("头11个月追回多少", {11}),
-        ("1到10月和上半年各多少", {10, 6}),
-        ("前三季度", {9}),
-        ("年末的11-12月按11%预付", set()),
+        ("2024年1-11月追回242亿元", {(1, 11)}),
+        ("头11个月追回多少", {(1, 11)}),
+        ("1到10月和上半年各多少", {(1, 10), (1, 6)}),
+        ("前三季度", {(1, 9)}),
+        ("三季度和下半年", {(7, 9), (7, 12)}),
+        ("年末的11-12月按11%预付", {(11, 12)}),
         ("全年追回275亿元", set()),
+        ("进修3-6个月", set()),
     ],
 )
-def test_the_first_months_of_a_year(text: str, last: set[int]) -> None:
-    assert months(text) == last
+def test_a_stretch_of_months(text: str, told: set[tuple[int, int]]) -> None:
+    assert stretches(text) == told

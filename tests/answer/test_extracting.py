@@ -12,8 +12,8 @@ from rag.answer.extracting import (
     AGAIN,
     ASIDE,
     AT_LAST,
+    COUNTED,
     DOUBTED,
-    FACT,
     LISTED,
     NEARLY,
     NULL,
@@ -125,7 +125,7 @@ def test_a_fact_that_is_not_in_the_quotes_is_sought_farther_off(tmp_path: Path, 
     first, second = (prompt[-1].content for prompt in llm.prompts)
     assert FAR not in first
     assert FAR in second
-    assert [moved[NULL] for moved in llm.moved] == [BIAS + FACT, BIAS + AGAIN]
+    assert [moved[NULL] for moved in llm.moved] == [BIAS, BIAS + AGAIN]
     assert (answer.verdict, answer.text) == (Verdict.ANSWERED, text)
 
 
@@ -139,7 +139,7 @@ def test_a_fact_that_was_nearly_answered_is_quoted_where_the_answer_is_said_to_b
         (Verdict.ANSWERED, Mode.EXTRACTIVE) if answered else (Verdict.REFUSED, Mode.LLM)
     )
     assert answer.text.startswith(SENTENCE[:-1]) is answered
-    assert llm.moved == [{NULL: BIAS + FACT}, {NULL: BIAS + NEARLY}, {WRONG: SURELY_RIGHT}]
+    assert llm.moved == [{NULL: BIAS + COUNTED}, {NULL: BIAS + NEARLY}, {WRONG: SURELY_RIGHT}]
     assert llm.prompts[1] == llm.prompts[0]
     assert llm.prompts[2][-1].content.endswith(f"问题：{ASKED}\n答案：2000余家")
     assert SENTENCE in llm.prompts[2][-1].content
@@ -152,7 +152,7 @@ def test_what_is_copied_from_aside_of_the_best_sentences_must_be_surer(
     text = f"{SENTENCE}厦门市12家药店接入了另一套系统。"
     llm = ScriptedGenerator("12家", again, "无")
     answer = assistant(built(tmp_path, a=f"# 回款\n\n{text}"), llm, Extraction(llm, BIAS), small=True).answer(ASKED)
-    assert [moved[NULL] for moved in llm.moved[:2]] == [BIAS + FACT, BIAS + ASIDE]
+    assert [moved[NULL] for moved in llm.moved[:2]] == [BIAS + COUNTED, BIAS + ASIDE]
     assert llm.prompts[1] == llm.prompts[0]
     assert (answer.verdict is Verdict.ANSWERED) is answered
 
@@ -186,7 +186,7 @@ def test_what_is_best_by_score_is_looked_at_last(tmp_path: Path) -> None:
     answer = assistant(built(tmp_path, a=f"# 麝香保心丸的研究\n\n{text}"), llm, Extraction(llm, BIAS), small=True)
     answer.answer("那研究最后登在什么杂志")
     near, nearly, best = (prompt[-1].content for prompt in llm.prompts[1:])
-    assert [moved[NULL] for moved in llm.moved] == [BIAS + FACT, BIAS + AGAIN, BIAS + NEARLY, BIAS + AT_LAST]
+    assert [moved[NULL] for moved in llm.moved] == [BIAS, BIAS + AGAIN, BIAS + NEARLY, BIAS + AT_LAST]
     shown = [{n for n in "一二三四五六七八九" if f"第{n}部分" in said} for said in (nearly, near, best)]
     assert all(shown)
     assert sum(map(len, shown)) == len(set.union(*shown))
@@ -201,7 +201,7 @@ def test_a_name_that_begins_like_nothing_is_a_copy() -> None:
 def test_how_far_the_llm_is_believed_is_a_setting(ask: Ask) -> None:
     llm = ScriptedGenerator("2000余家")
     ask(llm).answer(ASKED)
-    assert llm.moved == [{NULL: BIAS + FACT}]
+    assert llm.moved == [{NULL: BIAS + COUNTED}]
     llm = ScriptedGenerator("2000余家")
     ask(llm).answer("厦门的定点医药机构接入即时结算系统多少")
     assert llm.moved == [{NULL: BIAS + UNMEASURED}]

@@ -129,6 +129,32 @@ def test_what_is_aimed_at_is_not_what_came_of_it(asked: str, text: str, lacking:
     assert lacks(asked, text, text) == lacking
 
 
+@pytest.mark.parametrize(
+    ("asked", "text", "lacking"),
+    [
+        ("今年一季度采购额涨了多少", "1月，采购额同比增长61.5%。", ("一季度",)),
+        ("一季度采购额涨了多少", "1-3月，采购额同比增长61.5%。", ()),
+        ("下半年办了多少例", "上半年办了4.2万例。", ("下半年",)),
+        ("办了多少例", "上半年办了4.2万例。", ()),
+    ],
+)
+def test_a_part_of_the_year_is_not_another(asked: str, text: str, lacking: tuple[str, ...]) -> None:
+    assert lacks(asked, text, text) == lacking
+
+
+@pytest.mark.parametrize(
+    ("asked", "text", "lacking"),
+    [
+        ("接入率全国排第一的是哪个省", "广西接入率达78%，位列全国第五。", ("第一",)),
+        ("接入率全国排第五的是哪个省", "广西接入率达78%，位列全国第五。", ()),
+        ("接入率全国排第一的是哪个省", "广西位列全国第五，海南领跑。", ()),
+        ("全国第一个接入的是哪个省", "广西首先接入，位列全国第五。", ()),
+    ],
+)
+def test_a_rank_is_not_another(asked: str, text: str, lacking: tuple[str, ...]) -> None:
+    assert lacks(asked, text, text) == lacking
+
+
 def test_a_rate_and_one_thing_are_no_number_of_many() -> None:
     assert lacks("排队的一共有多少人", "每千人病床数为2张。", "每千人病床数为2张。") == ("“多少人”",)
     assert lacks("小镇收入多少", "小镇形成一条链。", "小镇形成一条链。") == ("“多少”",)
