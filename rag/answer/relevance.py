@@ -71,7 +71,7 @@ _CLAUSE_END = re.compile(r"[，。？！,?!；;]")
 _PART_OF_YEAR = re.compile(r"[上下]半年|前?第?[一二三四]季度|(?<!\d)1月?[-—~～至到]\d{1,2}月")
 """What part of a year is asked about."""
 _RANKED = re.compile(
-    r"(?:[排位名]|全[国省区市球]|世界)(?:列|名|在|到)?(?:全[国省区市球]|世界)?第(?P<rank>[一二三四五六七八九十\d]+)(?![\d个家批款部例条所种类期版])"
+    r"(?:[排位名]|全[国省区市球]|世界)(?:列|名|在|到)?(?:全[国省区市球]|世界)?第(?P<rank>[一二三四五六七八九十\d]+)(?![\d个家批款部例条所种类期版轮届次任座])"
 )
 _FIRST = re.compile(r"[首榜]位|榜首|之首|居首|领跑|最[高多大快早]")
 """A rank that is asked about or told, and what tells of the first without a number."""

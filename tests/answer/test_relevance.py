@@ -149,6 +149,7 @@ def test_a_part_of_the_year_is_not_another(asked: str, text: str, lacking: tuple
         ("接入率全国排第五的是哪个省", "广西接入率达78%，位列全国第五。", ()),
         ("接入率全国排第一的是哪个省", "广西位列全国第五，海南领跑。", ()),
         ("全国第一个接入的是哪个省", "广西首先接入，位列全国第五。", ()),
+        ("全国第十轮集采有多少种药", "第十轮集采有62种药，采购额位列全国第五。", ()),
     ],
 )
 def test_a_rank_is_not_another(asked: str, text: str, lacking: tuple[str, ...]) -> None:
