@@ -44,8 +44,8 @@ from rag.wiring import App
 
 SURELY = 100.0
 """What log-odds are moved by to have 无 said, or not said, whatever the evidence."""
-OTHER = {NULL: "龘", WRONG: RIGHT}
-"""What is said where it is not 无, which stands in no text, and of an answer that is not 错."""
+OTHER = {NULL: "有", WRONG: RIGHT}
+"""What is said where it is not 无, and of an answer that is not 错."""
 STEPS = (-2.0, -1.0, 0.0, 1.0, 2.0)
 """Thresholds that are shown, beside the one that is in use."""
 

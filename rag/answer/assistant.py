@@ -30,7 +30,6 @@ from rag.answer.citing import (
 from rag.answer.events import Event, EvidenceFound, Finished, Stage, Token
 from rag.answer.extracting import (
     AGAIN,
-    ASIDE,
     AT_LAST,
     CHARACTERS,
     CHECKED,
@@ -47,7 +46,6 @@ from rag.answer.extracting import (
     but_null,
     checking,
     copying,
-    is_aside,
     is_null,
     told_by_copy,
 )
@@ -360,7 +358,7 @@ class Assistant:
         text = unmarked((yield from self._listened(but_null(copied), clock)))
         yield Stage("核对")
         sure = copied.sure >= SURE
-        if is_null(text) or (not doubted and self._is_anothers(part, text, extraction, prompt)):
+        if is_null(text):
             return quoted if doubted else (yield from self._again(part, quoted, extraction, prompt, clock))
         if doubted and not (sure and self._relevance.is_a_word(part.question, self._answers(part, found)[1])):
             return quoted if sure else replace(quoted, standing=found, quoted=True)
@@ -383,13 +381,6 @@ class Assistant:
         if self._nearly(part, extraction, prompt):
             return quoted
         return (yield from self._sought(part, best, AT_LAST, extraction, clock))
-
-    def _is_anothers(self, part: Part, text: str, extraction: Extraction, prompt: Sequence[Message]) -> bool:
-        """Whether what was copied stands aside of the best sentences and the LLM is not sure enough of it."""
-        reading = part.reading
-        return is_aside(text, reading.shown, reading.ranked) and is_null(
-            "".join(extraction.copy(prompt, ASIDE, tokens=CHECKED))
-        )
 
     def _nearly(self, part: Part, extraction: Extraction, prompt: Sequence[Message]) -> bool:
         """Whether the LLM, made to answer where it nearly did, says of its answer that it is right."""

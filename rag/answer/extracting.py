@@ -16,7 +16,6 @@ import prompts
 from rag.answer.citing import ENDS, Aligned, Passage, letters
 from rag.answer.numbers import unmatched
 from rag.answer.question import as_told
-from rag.answer.ranking import RankedSentence
 from rag.answer.reading import as_text, within
 from rag.ports import Extractor
 from rag.schema import Message, Support
@@ -42,9 +41,6 @@ DOUBTED, AGAIN, AT_LAST, COUNTED, UNMEASURED, LISTED, SEVERAL = 2.0, 1.0, 1.5, 0
 """What the log-odds of 无 are moved by where rules doubt that a fact is told, where it is looked for once more and
 at last, where a number is asked for with and without a measure word, where a list or a summary is quoted, of which
 only the beginning is shown, and where anything else is (eval/NOTES.md)."""
-ASIDE, ASIDE_BELOW = 2.7, 0.8
-"""The log-odds of 无 are moved by the first where an answer is copied from a sentence whose score is below the second
-as a share of the best one's: what stands aside is often another's (eval/NOTES.md)."""
 NEARLY, SURELY_RIGHT = -2.0, 0.5
 """The log-odds of 无 are moved by the first where the LLM must answer if it nearly did; those of 错 by the second,
 where it is then asked about its answer (eval/NOTES.md)."""
@@ -133,13 +129,6 @@ def but_null(pieces: Iterable[str]) -> Iterator[str]:
         if said:
             yield held
             held = ""
-
-
-def is_aside(text: str, shown: Sequence[Passage], ranked: Sequence[RankedSentence]) -> bool:
-    """Whether what was copied of the sentences `shown` stands in none of those near the best of the `ranked` ones."""
-    near = [row.passage for row in ranked if row.score >= ASIDE_BELOW * ranked[0].score]
-    copied = letters(text)
-    return any(copied in letters(p.text) for p in shown) and not any(copied in letters(p.text) for p in near)
 
 
 def told_by_copy(text: str, quotes: Sequence[Aligned]) -> tuple[Aligned, ...]:

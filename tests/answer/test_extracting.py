@@ -10,7 +10,6 @@ import pytest
 from rag.answer.assistant import NOT_STATED, REFUSAL, Assistant
 from rag.answer.extracting import (
     AGAIN,
-    ASIDE,
     AT_LAST,
     COUNTED,
     DOUBTED,
@@ -145,19 +144,7 @@ def test_a_fact_that_was_nearly_answered_is_quoted_where_the_answer_is_said_to_b
     assert SENTENCE in llm.prompts[2][-1].content
 
 
-@pytest.mark.parametrize(("again", "answered"), [("12家", True), ("无", False)])
-def test_what_is_copied_from_aside_of_the_best_sentences_must_be_surer(
-    tmp_path: Path, again: str, answered: bool
-) -> None:
-    text = f"{SENTENCE}厦门市12家药店接入了另一套系统。"
-    llm = ScriptedGenerator("12家", again, "无")
-    answer = assistant(built(tmp_path, a=f"# 回款\n\n{text}"), llm, Extraction(llm, BIAS), small=True).answer(ASKED)
-    assert [moved[NULL] for moved in llm.moved[:2]] == [BIAS + COUNTED, BIAS + ASIDE]
-    assert llm.prompts[1] == llm.prompts[0]
-    assert (answer.verdict is Verdict.ANSWERED) is answered
-
-
-def test_what_is_copied_from_the_best_sentence_is_asked_for_once(ask: Ask) -> None:
+def test_what_is_surely_copied_is_asked_for_once(ask: Ask) -> None:
     llm = ScriptedGenerator("2000余家")
     ask(llm).answer(ASKED)
     assert len(llm.prompts) == 1
