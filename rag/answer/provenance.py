@@ -16,12 +16,14 @@ _SOURCE = re.compile(
     r"(?:来源|出处)(?:是|在|写)?(?:什么|啥|哪|谁)|哪(?:家|个|份|一家)(?:媒体|报社?|报纸|公众号|微信号|网站|刊物|杂志)|什么(?:媒体|报纸|公众号)|"
     r"(?:[从由是自打]|刊|登|载|转|摘)[从由自于在]?(?:的)?(?:哪(?:儿|里|家|个|一?期)|什么地方)(?:来)?(?:转|来|发|登|刊|摘|的|$|[？?])|(?:哪一?期|第几[期页])"
 )
+_SOMEONE = re.compile(r"(?:[篇则条]|文章|消息|报道|稿子|新闻)的(?!来源|出处|原文)[\u4e00-\u9fa5]{2,4}[是在]哪")
+"""Someone who wrote an article or is named in it: 写便民措施那篇的张某某是哪儿的."""
 
 
 def asks_provenance(question: str) -> bool:
     """Whether `question` asks where an article was printed first, or in which issue it stands."""
     asked = asked_now(question)
-    return bool(_ARTICLE.search(asked) and _SOURCE.search(asked))
+    return bool(_ARTICLE.search(asked) and _SOURCE.search(asked) and not _SOMEONE.search(asked))
 
 
 def provenance(opening: Passage) -> Aligned | None:
