@@ -285,7 +285,8 @@ class Assistant:
                 each = [
                     of_one for one in each for of_article in of_each_article(one) for of_one in of_each(of_article)
                 ]
-            return tuple(replace(self._part(one, scenario), excepted=excepted(asked)) for one in dict.fromkeys(each))
+            known = excepted(asked)
+            return tuple(replace(self._part(one, scenario), excepted=known) for one in dict.fromkeys(each))
         rows = [(place, one) for place in named for one in parts(asked_of(place, alone))]
         return tuple(self._part(one, scenario, place) for place, one in rows)
 

@@ -68,8 +68,6 @@ _ASKS_ALL = re.compile(
 )
 _ADDED = re.compile(r"(?:新[增建设]|增加|提高|增长|上[涨升])(?![^，。；]*[到至为])[^，。；]{0,24}$")
 """What asks how many there are at all, and what a number of new ones stands behind: 提高30元 is not all of it."""
-
-
 _ASKS_DONE = re.compile(r"实际|真正|最[后终][^，。？]{0,6}了")
 _PLANNED = re.compile(r"(?:力争|争取|计划|目标|预计|[拟将]|打算|确保)[^。；]{0,24}$")
 """What asks for what has come of it, and what a number stands behind that is only aimed at: 力争80%以上."""

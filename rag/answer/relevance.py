@@ -66,8 +66,6 @@ _LEAST = re.compile(r"最(?:便宜|少|低(?![^，。]{0,3}[级档层]))")
 _TELLS_LEAST = re.compile(r"最[低少小]|最便宜|下限|倒数|末位|[仅只]|低至|不足|[低少]于")
 """What asks for the least, and what tells of it."""
 _CLAUSE_END = re.compile(r"[，。？！,?!；;]")
-
-
 _PART_OF_YEAR = re.compile(r"[上下]半年|前?第?[一二三四]季度|(?<!\d)1月?[-—~～至到]\d{1,2}月")
 """What part of a year is asked about."""
 _RANKED = re.compile(
@@ -259,9 +257,10 @@ def _years(question: str, passages: Sequence[Passage]) -> list[str]:
 def _stretches(question: str, passages: Sequence[Passage]) -> list[str]:
     """The part of a year that a question for a fact names (一季度, 下半年), where no cited sentence speaks of it."""
     asked = without_premises(asked_now(question))
-    named = [match for match in _PART_OF_YEAR.finditer(asked) if kind_of(asked) is Kind.FACT]
+    if kind_of(asked) is not Kind.FACT:
+        return []
     told = frozenset().union(*(stretches(p.around) for p in passages))
-    return [match.group() for match in named if not stretches(match.group()) <= told]
+    return [named for named in _PART_OF_YEAR.findall(asked) if not stretches(named) <= told]
 
 
 def _rank(question: str, passages: Sequence[Passage]) -> list[str]:
