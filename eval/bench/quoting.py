@@ -114,6 +114,7 @@ OFF: Sequence[tuple[str, Any, str, Any]] = (
     ("说定的年份、名称不改问", assistant, "without_claims", str),
     ("除了某地仍只看某地", assistant, "without_exceptions", str),
     ("问哪些地方照列举的办法摘", selection, "asks_where", lambda _: False),
+    ("问哪些地方少说所问的也录", selection, "NAMED", -1.0),
     ("问哪些地方只读八段", assistant, "EVERYWHERE", 1),
     ("两篇文章不分开问", assistant, "of_each_article", lambda asked: (asked,)),
     ("新增的也算总数", measures, "_ASKS_ALL", re.compile(r"(?!)")),

@@ -288,6 +288,10 @@ _VERSUS = re.compile(
 _ABOUT = re.compile(r"^(?P<topic>[^，,？?。]{1,20}?)(?:呢|的呢|又?如何|怎么样|咋样|也?是多少)[？?。]*$")
 _THEIRS = re.compile(r"^[\u4e00-\u9fa5、]{2,7}的(?:又|也|则|呢)")
 """What asks the same of what others have: 陕西、宁夏的又在哪国."""
+_YEAR_BESIDE = re.compile(r"(?<![比较和与跟同])再?(?:(?P<back>[前上头]一年)|[后下]一年|次年)")
+"""The year before or after the one that was asked about; what is compared with it (比上一年多几家) is one text's."""
+_RELATIVE_YEARS = ("前年", "去年", "今年", "明年")
+_YEAR_TOLD = re.compile(rf"(?<!\d)(?:19|20)\d{{2}}(?=年)|{'|'.join(_RELATIVE_YEARS)}")
 _PRONOUN = re.compile(
     r"它们?|他们?|她们?|其(?!他|它|中|实|余)|该(?:院|省|市|县|区|局|项|政策|办法|系统|平台|文件|模式)?|这(?:家|个|项|些|种|套|里|份|次)|那(?:家|个|项|些|种|里)|上述|前者|后者|当地|同期|此(?:项|举)"
 )
@@ -320,6 +324,7 @@ def standalone(question: str, history: Sequence[Turn] = ()) -> str:
     if not history:
         return question
     previous = standalone(_clean(history[-1].user), history[:-1])
+    question = _in_its_year(previous, question)
     rest = _OPENING.sub("", question)
     if versus := _VERSUS.match(rest):
         return _beside(previous, versus.group("other"), rest)
@@ -331,6 +336,21 @@ def standalone(question: str, history: Sequence[Turn] = ()) -> str:
     if rest != question or len(rest) < _SHORT or not _stands_alone(rest) or _THEIRS.match(rest):
         return _join(previous, rest)
     return question
+
+
+def _in_its_year(previous: str, question: str) -> str:
+    """Name the year that `question` counts from that of the question before: 前一年 after 2024年 is 2023年."""
+    beside = _YEAR_BESIDE.search(question)
+    told = set(_YEAR_TOLD.findall(asked_now(previous)))
+    if not beside or len(told) != 1:
+        return question
+    step, year = -1 if beside.group("back") else 1, told.pop()
+    if year.isdecimal():
+        named = f"{int(year) + step}年"
+    else:
+        at = _RELATIVE_YEARS.index(year) + step
+        named = _RELATIVE_YEARS[at] if 0 <= at < len(_RELATIVE_YEARS) else beside.group()
+    return question[: beside.start()] + named + question[beside.end() :]
 
 
 def _clean(question: str) -> str:

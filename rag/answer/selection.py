@@ -48,6 +48,8 @@ TOLD, HALF = 0.5, 0.5
 """What evidence under all headings is worth; share of the best score that the sentences under them must have."""
 EACH = 0.6
 """Share of the best sentence's score from which the best one of another region is quoted, where regions are asked."""
+NAMED = 0.4
+"""Share of the most asked words that one region's best sentence holds, above which another's must be, by weight."""
 PLACES = 12
 """Regions that are told where regions are asked for at most."""
 RUN = 0.3
@@ -254,7 +256,8 @@ def of_each_region(ranked: Sequence[RankedSentence]) -> list[RankedSentence]:
         near = row.score >= EACH * ranked[0].score and not row.passage.is_byline
         if near and (regions := row.passage.regions):
             best.setdefault(regions, row)
-    return list(best.values())[:PLACES]
+    most = max((row.held for row in best.values()), default=0.0)
+    return [row for row in best.values() if row.held > NAMED * most][:PLACES]
 
 
 def by_side(question: str, quotes: Sequence[Passage]) -> tuple[Passage, ...]:

@@ -106,6 +106,13 @@ def test_the_best_sentence_of_each_region_is_quoted_where_regions_are_asked_for(
     assert "河北建设医院。" in quoted(Kind.LIST, "建设高地的有哪几步", rows)
 
 
+@pytest.mark.parametrize(("held", "told"), [(0.3, ["河北建设高地。"]), (0.5, ["河北建设高地。", "云南建设医院。"])])
+def test_a_region_whose_sentence_holds_few_of_the_asked_words_is_not_told(held: float, told: list[str]) -> None:
+    hebei, yunnan = ranked("河北建设高地。云南建设医院。", "河北", "云南")
+    rows = [hebei, replace(yunnan, held=held, score=0.7 * hebei.score)]
+    assert quoted(Kind.LIST, "哪些省建设高地", rows) == told
+
+
 @pytest.mark.parametrize(
     ("question", "asks"),
     [
