@@ -118,6 +118,7 @@ OFF: Sequence[tuple[str, Any, str, Any]] = (
     ("问哪些地方只读八段", assistant, "EVERYWHERE", 1),
     ("两篇文章不分开问", assistant, "of_each_article", lambda asked: (asked,)),
     ("新增的也算总数", measures, "_ASKS_ALL", re.compile(r"(?!)")),
+    ("更大范围的数也算", relevance, "_of_wider", lambda *_: []),
     ("力争的也算实际", measures, "_ASKS_DONE", re.compile(r"(?!)")),
     ("已经落地几项算列举", kinds, "_HOW_MANY", re.compile(r"(?!)")),
     ("除了的地方也录", assistant, "excepted", lambda _: frozenset()),

@@ -73,6 +73,20 @@ _RANKED = re.compile(
 )
 _FIRST = re.compile(r"[首榜]位|榜首|之首|居首|领跑|最[高多大快早]")
 """A rank that is asked about or told, and what tells of the first without a number."""
+_NATION = "全国|我国|全球|全世界"
+
+
+def _scope(wide: str) -> re.Pattern[str]:
+    """What says that the number behind it is of something wide, unless it is only compared with (占全国的8%)."""
+    return re.compile(rf"(?<![占居于比在列向为对从到由供是获与和被受])(?:{wide})(?!第|首|前|领先|平均|唯一|性)")
+
+
+_OF_NATION, _OF_REGION, _OF_CITY = (
+    _scope(_NATION),
+    _scope(f"{_NATION}|全省|全区|全自治区"),
+    _scope(f"{_NATION}|全省|全区|全自治区|全市"),
+)
+"""What is wider than a region, than a city of one, and than an institution."""
 
 
 class Relevance:
@@ -137,6 +151,8 @@ class Relevance:
             return [f"“{count.group()}”"]
         if others := _of_another_year(question, count, stating):
             return others
+        if wider := _of_wider(question, count, stating):
+            return wider
         thing = self._counted(question, count)
         if count.group("unit") in TIMES or not thing:
             return []
@@ -234,6 +250,23 @@ def _of_another_year(question: str, count: re.Match[str], passages: Sequence[Pas
             if not told or year in told:
                 return []
     return [f"{year}年"]
+
+
+def _of_wider(question: str, count: re.Match[str], passages: Sequence[Passage]) -> list[str]:
+    """The institution or place that a question names, where the numbers that answer it are of what is wider only."""
+    asked = asked_now(question)
+    of = [("所问单位", _OF_CITY)] if _INSTITUTION.search(asked) else []
+    of += [(city, _OF_REGION) for city in cities(asked)] + [(region, _OF_NATION) for region in places(asked)]
+    if not of or _OF_CITY.search(asked):
+        return []
+    named, wider = of[0]
+    for passage in passages:
+        for quantity in fitting(count, passage.text):
+            before = passage.text[: quantity.start]
+            behind = before[max((match.end() for match in wider.finditer(before)), default=0) :]
+            if behind == before or places(behind) or cities(behind) or _INSTITUTION.search(behind):
+                return []
+    return [f"{named}的数"]
 
 
 def _untold_least(question: str, passages: Sequence[Passage]) -> list[str]:

@@ -276,3 +276,20 @@ def test_a_term_in_quotation_marks_must_stand_in_the_cited_passage() -> None:
     assert lacks("说的“四智”是哪四个", "是数字化监管和数字化诊疗。", text) == ("四智",)
     assert lacks("“数字化”是哪些", "是数字化监管和数字化诊疗。", text) == ()
     assert lacks("出了哪几个“多少条”的政策", "是数字化监管和数字化诊疗。", text) == ()
+
+
+@pytest.mark.parametrize(
+    ("asked", "text", "lacking"),
+    [
+        ("南宁市第八人民医院拦下多少条违规", "南宁市第八人民医院用了系统。全区拦下违规9万条。", ("所问单位的数",)),
+        ("南宁市第八人民医院拦下多少条违规", "全区9万条里，南宁市第八人民医院拦下违规500条。", ()),
+        ("无锡骗走医保多少钱", "无锡的案子查清了。全国追回医保基金275亿元。", ("无锡的数",)),
+        ("广西拦下多少条违规", "广西用了系统。全国拦下违规9万条。", ("广西的数",)),
+        ("广西拦下多少条违规", "广西用了系统，占全国的一成，拦下违规9万条。", ()),
+        ("广西拦下多少条违规", "广西用了系统。全区拦下违规9万条。", ()),
+        ("全国拦下多少条违规，广西呢", "广西用了系统。全国拦下违规9万条。", ()),
+    ],
+)
+def test_a_number_of_what_is_wider_is_no_answer(asked: str, text: str, lacking: tuple[str, ...]) -> None:
+    last = text.rstrip("。").rsplit("。", 1)[-1] + "。"
+    assert lacks(asked, last, text, title="广西的医院") == lacking
