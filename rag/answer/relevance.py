@@ -18,6 +18,7 @@ from rag.answer.kinds import Kind, asks_for_several, kind_of, sides
 from rag.answer.measures import COUNT, TIMES, fitting
 from rag.answer.numbers import all_quantities
 from rag.answer.question import NATIONAL, asked_now, region_end, without_premises
+from rag.answer.selection import asks_where
 from rag.corpus.places import cities, place_spans, places
 from rag.corpus.words import Words, character_pairs, fold
 from rag.ports import Embedder
@@ -112,7 +113,7 @@ class Relevance:
         missing = self._places(question, passages) + self._terms(question, passages) + _named(question, aligned)
         missing += _quoted(question, passages) + _institutions(question, passages) + _untold_least(question, passages)
         missing += [f"所问的{name}" for name in self._unstated(question, aligned)] + _years(question, passages)
-        missing += _stretches(question, passages) + _rank(question, passages)
+        missing += _stretches(question, passages) + _rank(question, passages) + _where(question, passages)
         count = self._asked_count(question)
         if not missing and count:
             missing = self._count(question, count, aligned)
@@ -294,6 +295,12 @@ def _stretches(question: str, passages: Sequence[Passage]) -> list[str]:
         return []
     told = frozenset().union(*(stretches(p.around) for p in passages))
     return [named for named in _PART_OF_YEAR.findall(asked) if not stretches(named) <= told]
+
+
+def _where(question: str, passages: Sequence[Passage]) -> list[str]:
+    """The places that are asked for (哪些省), where no cited sentence is of any."""
+    placed = any(p.regions or cities(p.text) for p in passages)
+    return [] if placed or not asks_where(question) else ["所问的地方"]
 
 
 def _rank(question: str, passages: Sequence[Passage]) -> list[str]:

@@ -293,3 +293,9 @@ def test_a_term_in_quotation_marks_must_stand_in_the_cited_passage() -> None:
 def test_a_number_of_what_is_wider_is_no_answer(asked: str, text: str, lacking: tuple[str, ...]) -> None:
     last = text.rstrip("。").rsplit("。", 1)[-1] + "。"
     assert lacks(asked, last, text, title="广西的医院") == lacking
+
+
+def test_where_places_are_asked_for_the_cited_text_is_of_one() -> None:
+    assert lacks("哪些地方建了中心", "建了三个中心。", "建了三个中心。") == ("所问的地方",)
+    assert lacks("哪些地方建了中心", "柳州建了三个中心。", "柳州建了三个中心。") == ()
+    assert lacks("哪些地方建了中心", "建了三个中心。", "建了三个中心。", title="广西的做法") == ()
