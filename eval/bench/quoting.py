@@ -119,6 +119,9 @@ OFF: Sequence[tuple[str, Any, str, Any]] = (
     ("两篇文章不分开问", assistant, "of_each_article", lambda asked: (asked,)),
     ("新增的也算总数", measures, "_ASKS_ALL", re.compile(r"(?!)")),
     ("更大范围的数也算", relevance, "_of_wider", lambda *_: []),
+    ("时段不必写到", relevance, "_stretches", lambda *_: []),
+    ("名次不必写到", relevance, "_rank", lambda *_: []),
+    ("哪些地方不必写着地方", relevance, "_where", lambda *_: []),
     ("力争的也算实际", measures, "_ASKS_DONE", re.compile(r"(?!)")),
     ("已经落地几项算列举", kinds, "_HOW_MANY", re.compile(r"(?!)")),
     ("除了的地方也录", assistant, "excepted", lambda _: frozenset()),
@@ -147,6 +150,17 @@ OFF: Sequence[tuple[str, Any, str, Any]] = (
     ("不必写姓名、期号", expected, "EXPECTED", tuple(e for e in expected.EXPECTED if e.name not in _NEWLY_EXPECTED)),
     ("最便宜的不必写到", relevance, "_untold_least", lambda *_: []),
     ("省里的一个市也算比较", kinds, "_is_within", lambda *_: False),
+    ("拒：不看地方", relevance.Relevance, "_places", lambda *_: []),
+    ("拒：不看同类的词", relevance.Relevance, "_terms", lambda *_: []),
+    ("拒：不看合不合问的数", relevance.Relevance, "_count", lambda *_: []),
+    ("拒：不看数的是什么", relevance.Relevance, "_speaks_of", lambda *_: True),
+    ("拒：不看年份", relevance, "_years", lambda *_: []),
+    ("拒：不看单位", relevance, "_institutions", lambda *_: []),
+    ("拒：不看名称", relevance, "_named", lambda *_: []),
+    ("拒：不看引号里的", relevance, "_quoted", lambda *_: []),
+    ("拒：不看第几批", relevance, "_ordinals", lambda *_: ()),
+    ("拒：不看日期、金额、人名", relevance, "unstated", lambda *_: ()),
+    ("拒：比较不必有数", relevance, "_uncounted", lambda *_: []),
 )
 """What is switched off: its name, where it is, and what stands there instead."""
 
