@@ -54,8 +54,10 @@ _INSTITUTION = re.compile(
 )
 _ORDINAL = re.compile(r"(?:第\s*[\d一二三四五六七八九十]+|首)(?P<kind>[批届轮版])")
 _TCM_HOSPITAL, _TCM_SHORT = "中医医院", "中医院"
-_BRANCH = re.compile(r"[\u4e00-\u9fa5]{2}(?P<number>[一二三四五六])院")
-"""A hospital by its short name: 浙大二院."""
+_BRANCH = re.compile(
+    r"(?:第|[\u4e00-\u9fa5](?!第)[\u4e00-\u9fa5])(?P<number>[一二三四五六七八九十])(?:院|(?:人民|中医|附属)?医院)"
+)
+"""A hospital by its number: 浙大二院, 第八人民医院."""
 _ABSTRACT = frozenset(
     {"地方", "底线", "下限", "上限", "门槛", "红线", "目标", "标准", "水平", "数字", "数值", "总数", "总量"}
     | {"一共", "总共", "合计", "中招", "块钱"}

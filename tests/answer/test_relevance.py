@@ -299,3 +299,16 @@ def test_where_places_are_asked_for_the_cited_text_is_of_one() -> None:
     assert lacks("哪些地方建了中心", "建了三个中心。", "建了三个中心。") == ("所问的地方",)
     assert lacks("哪些地方建了中心", "柳州建了三个中心。", "柳州建了三个中心。") == ()
     assert lacks("哪些地方建了中心", "建了三个中心。", "建了三个中心。", title="广西的做法") == ()
+
+
+def test_a_hospital_is_told_from_another_by_its_number() -> None:
+    text = "南宁市第二人民医院每天花费1500元。"
+    assert lacks("南宁市第八人民医院每天花费多少钱", text, text) == ("第八人民医院",)
+    assert lacks("南宁市第二人民医院每天花费多少钱", text, text) == ()
+    assert lacks("南宁市二院每天花费多少钱", text, text) == ()
+
+
+def test_what_is_spent_is_a_sum_of_money_whatever_stands_between() -> None:
+    text = "医院拦下500条违规。"
+    assert lacks("医院拦下多少违规费用", text, text) == ("所问的金额",)
+    assert lacks("医院拦下多少条违规费用", text, text) == ()
