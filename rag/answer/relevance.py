@@ -55,7 +55,7 @@ _INSTITUTION = re.compile(
 _ORDINAL = re.compile(r"(?:第\s*[\d一二三四五六七八九十]+|首)(?P<kind>[批届轮版])")
 _TCM_HOSPITAL, _TCM_SHORT = "中医医院", "中医院"
 _BRANCH = re.compile(
-    r"(?:第|[\u4e00-\u9fa5](?!第)[\u4e00-\u9fa5])(?P<number>[一二三四五六七八九十])(?:院|(?:人民|中医|附属)?医院)"
+    r"(?:第|[\u4e00-\u9fa5][\u4e00-\u9fa5](?<![第哪某这那每同另]))(?P<number>[一二三四五六七八九十])(?:院|(?:人民|中医|附属)?医院)"
 )
 """A hospital by its number: 浙大二院, 第八人民医院."""
 _ABSTRACT = frozenset(

@@ -306,6 +306,7 @@ def test_a_hospital_is_told_from_another_by_its_number() -> None:
     assert lacks("南宁市第八人民医院每天花费多少钱", text, text) == ("第八人民医院",)
     assert lacks("南宁市第二人民医院每天花费多少钱", text, text) == ()
     assert lacks("南宁市二院每天花费多少钱", text, text) == ()
+    assert lacks("南宁市哪一医院每天花费1500元", text, text) == ()
 
 
 def test_what_is_spent_is_a_sum_of_money_whatever_stands_between() -> None:
