@@ -37,7 +37,7 @@ _HOW_MANY = re.compile(
 """What asks for a number, not for the things that are numbered: 已经落地几项立项指南了."""
 _AND_NATION = re.compile(r"全国(?:平均|水平)?(?:[是有]?(?:多少|几)|呢)")
 """What asks the same of the whole country as of the place that is named: 湖南多少，全国多少."""
-_BESIDE = re.compile(r"[和与跟、及同]|以及|还有|呢|各|分别|都")
+_BESIDE = re.compile(r"[和与跟、]|及(?![时早])|同(?![步时期级类样一意])|还有|呢|各|分别|都")
 """What sets two places side by side."""
 _ASKS = re.compile(r"多少|几|谁|什么|啥|哪|怎|如何")
 _YES_OR_NO = re.compile(r"(?P<verb>[\u4e00-\u9fa5])不(?P=verb)|是否|能否|可否|会否|(?:[吗吧不没]|(?<!什)么)[？?]?$")

@@ -30,6 +30,7 @@ READER = EvidenceReader(RANKER, ALIGNER, budget=600)
         ("四川和云南的中医药工作", Kind.COMPARE),
         ("广西和南宁各查处了几家", Kind.COMPARE),
         ("广西查定点医药机构，南宁市一共查处了几家", Kind.FACT),
+        ("山东一站式同步结算里头，烟台市结了多少笔", Kind.FACT),
         ("广西去年拿下试验区的是桂林市，没错吧", Kind.COMPARE),
         ("中医药素养湖南多少，全国多少", Kind.COMPARE),
         ("中医药素养全国多少", Kind.FACT),
