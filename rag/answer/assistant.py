@@ -30,6 +30,7 @@ from rag.answer.citing import (
 from rag.answer.events import Event, EvidenceFound, Finished, Stage, Token
 from rag.answer.extracting import (
     AGAIN,
+    AMONG,
     AT_LAST,
     CHARACTERS,
     CHECKED,
@@ -147,6 +148,8 @@ class Part:
     """The place whose row of a table the answer fills."""
     excepted: frozenset[str] = frozenset()
     """The regions that are known already, where it is asked which others there are."""
+    among: bool = False
+    """Whether it was asked together with others."""
 
     @property
     def score(self) -> float:
@@ -281,12 +284,14 @@ class Assistant:
         named = places(alone) if scenario and scenario.table else ()
         if len(named) < 2:
             each = [without_exceptions(self._alone(one, history)) for one in parts(without_claims(asked))]
+            among = len(each) > 1
             if scenario is None and (self._generator is None or Kind.LIST in self._quoted_kinds):
                 each = [
                     of_one for one in each for of_article in of_each_article(one) for of_one in of_each(of_article)
                 ]
             known = excepted(asked)
-            return tuple(replace(self._part(one, scenario), excepted=known) for one in dict.fromkeys(each))
+            found = (self._part(one, scenario) for one in dict.fromkeys(each))
+            return tuple(replace(part, excepted=known, among=among) for part in found)
         rows = [(place, one) for place in named for one in parts(asked_of(place, alone))]
         return tuple(self._part(one, scenario, place) for place, one in rows)
 
@@ -336,7 +341,7 @@ class Assistant:
             return quoted
         yield Stage("核对")
         moved = LISTED if part.reading.kind in {Kind.LIST, Kind.SUMMARY} else SEVERAL
-        said = "".join(extraction.copy(prompt, moved, tokens=CHECKED))
+        said = "".join(extraction.copy(prompt, moved + AMONG * part.among, tokens=CHECKED))
         return _Told(part, (), NOT_STATED) if is_null(said) else quoted
 
     def _fact(
@@ -355,7 +360,7 @@ class Assistant:
         count = COUNT.search(asked_now(part.question))
         measured = count and (count.group("unit") or count.group("percent"))
         moved = 0.0 if not count else COUNTED if measured else UNMEASURED
-        copied = extraction.copy(prompt, DOUBTED if doubted else moved)
+        copied = extraction.copy(prompt, DOUBTED if doubted else moved + AMONG * part.among)
         text = unmarked((yield from self._listened(but_null(copied), clock)))
         yield Stage("核对")
         sure = copied.sure >= SURE

@@ -41,6 +41,9 @@ DOUBTED, AGAIN, AT_LAST, COUNTED, UNMEASURED, LISTED, SEVERAL = 2.0, 1.0, 1.5, 0
 """What the log-odds of 无 are moved by where rules doubt that a fact is told, where it is looked for once more and
 at last, where a number is asked for with and without a measure word, where a list or a summary is quoted, of which
 only the beginning is shown, and where anything else is (eval/NOTES.md)."""
+AMONG = -1.0
+"""The log-odds of 无 are moved by so much more for one of several questions that are asked at once: what a question
+is put together of is seldom missing (eval/NOTES.md)."""
 NEARLY, SURELY_RIGHT = -2.0, 0.5
 """The log-odds of 无 are moved by the first where the LLM must answer if it nearly did; those of 错 by the second,
 where it is then asked about its answer (eval/NOTES.md)."""

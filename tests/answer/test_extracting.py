@@ -10,6 +10,7 @@ import pytest
 from rag.answer.assistant import NOT_STATED, REFUSAL, Assistant
 from rag.answer.extracting import (
     AGAIN,
+    AMONG,
     AT_LAST,
     COUNTED,
     DOUBTED,
@@ -242,6 +243,16 @@ def test_what_is_taken_for_granted_is_not_asked_of_the_llm(ask: Ask) -> None:
     llm = ScriptedGenerator("2000余家")
     ask(llm).answer("厦门的系统是1956年建的吧？厦门接入即时结算系统的有多少家")
     assert "1956年" not in llm.prompts[0][-1].content
+
+
+def test_one_of_several_questions_is_refused_less_readily_than_one_alone(ask: Ask) -> None:
+    llm = ScriptedGenerator("2000余家")
+    ask(llm).answer(ASKED)
+    ask(llm).answer(f"{ASKED}近期安排了哪几件事？")
+    alone, first, second = (moved[NULL] for moved in llm.moved)
+    assert first == alone + AMONG
+    assert second == BIAS + LISTED + AMONG
+    assert AMONG < 0
 
 
 def test_an_llm_that_fails_leaves_the_quotes(ask: Ask) -> None:
