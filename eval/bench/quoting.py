@@ -57,6 +57,7 @@ NAMES = tuple(
         "ninth",
         "tenth",
         "eleventh",
+        "twelfth",
     )
 )
 """Those with development questions."""
@@ -154,6 +155,7 @@ OFF: Sequence[tuple[str, Any, str, Any]] = (
     ("拒：不看同类的词", relevance.Relevance, "_terms", lambda *_: []),
     ("拒：不看合不合问的数", relevance.Relevance, "_count", lambda *_: []),
     ("拒：不看数的是什么", relevance.Relevance, "_speaks_of", lambda *_: True),
+    ("拒：不看数的是哪类机构", relevance, "_is_counted", lambda *_: None),
     ("拒：不看年份", relevance, "_years", lambda *_: []),
     ("拒：不看单位", relevance, "_institutions", lambda *_: []),
     ("拒：不看名称", relevance, "_named", lambda *_: []),

@@ -14,8 +14,9 @@ import numpy as np
 from rag.answer.citing import Aligned, Passage
 from rag.answer.dates import asked_year, stretches, years
 from rag.answer.expected import unstated
+from rag.answer.institutions import counts, speaks_of, through
 from rag.answer.kinds import Kind, asks_for_several, kind_of, sides
-from rag.answer.measures import COUNT, TIMES, fitting
+from rag.answer.measures import COUNT, TIMES, fitting, measure
 from rag.answer.numbers import all_quantities
 from rag.answer.question import NATIONAL, asked_now, region_end, without_premises
 from rag.answer.selection import asks_where
@@ -28,6 +29,9 @@ ALIKE = 0.8
 
 SAME = 0.85
 """Cosine of question and cited sentence from which no word needs to be alike."""
+
+NAMED = 8
+"""Characters up to the end of what is counted that say what kind of institution it is: 民营医院, 医院药店."""
 
 OPENING = 8
 """Characters at the head of a sentence in which the city stands that it is about."""
@@ -42,6 +46,8 @@ _NAME = re.compile(
 """A question for names of a kind that stands in the names themselves, but for cities."""
 _QUOTED = re.compile(r"(?<![回复答说写出])(?<![回答说写出][一两这][句个段])“([^”]{2,20})”")
 """A term that a question is about; what it wants to be answered with is none."""
+_COUNTS_PLACES = frozenset("家所")
+"""Measure words of institutions and of little else."""
 _GENERIC = re.compile(
     r"级$|险$|药$|[大小]型$|集团$|公立$|民营$|定点$|[各该本等家所类大的和及个中在对与是到从由]$|综合$|专科$|(?<![一二三四五六七八九十])(?<![^全各市区地辖属][市县])中医$|基层$|三甲$|二甲$|试点$|成员$|牵头$|联网$|[区县市省]$"
 )
@@ -50,7 +56,7 @@ _FIRMS = frozenset({"公司", "企业", "药企", "厂家", "大厂"})
 _MADE = re.compile(r"[是由][\u4e00-\u9fa5]{2,10}(?:申报|研发|生产|制造|开发|承建|承办)")
 """How a firm is named by what it does: 是以岭药业申报的."""
 _INSTITUTION = re.compile(
-    r"(?P<own>[\u4e00-\u9fa5]{2,}(?:第[一二三四五六七八九十]|中心|人民|中医|附属|肿瘤|妇幼|儿童)[\u4e00-\u9fa5]{0,4}医院)"
+    r"(?P<own>[\u4e00-\u9fa5]{2,}(?:(?:第[一二三四五六七八九十]|中心|人民|中医|附属|肿瘤|妇幼|儿童)[\u4e00-\u9fa5]{0,4}医院|(?<=[^的家个各所些级多全每该本我在哪座到让][市县])中医院))"
 )
 _ORDINAL = re.compile(r"(?:第\s*[\d一二三四五六七八九十]+|首)(?P<kind>[批届轮版])")
 _TCM_HOSPITAL, _TCM_SHORT = "中医医院", "中医院"
@@ -69,13 +75,17 @@ _LEAST = re.compile(r"最(?:便宜|少|低(?![^，。]{0,3}[级档层]))")
 _TELLS_LEAST = re.compile(r"最[低少小]|最便宜|下限|倒数|末位|[仅只]|低至|不足|[低少]于")
 """What asks for the least, and what tells of it."""
 _CLAUSE_END = re.compile(r"[，。？！,?!；;]")
-_PART_OF_YEAR = re.compile(r"[上下]半年|前?第?[一二三四]季度|(?<!\d)1月?[-—~～至到]\d{1,2}月")
+_PART_OF_YEAR = re.compile(r"[上下]半年|前?第?[一二三四]季度|(?<!\d)\d{1,2}月?[-—~～至到]\d{1,2}月")
 """What part of a year is asked about."""
 _RANKED = re.compile(
     r"(?:[排位名]|全[国省区市球]|世界)(?:列|名|在|到)?(?:全[国省区市球]|世界)?第(?P<rank>[一二三四五六七八九十\d]+)(?![\d个家批款部例条所种类期版轮届次任座])"
 )
 _FIRST = re.compile(r"[首榜]位|榜首|之首|居首|领跑|最[高多大快早]")
 """A rank that is asked about or told, and what tells of the first without a number."""
+_RANK_AMONG = re.compile(
+    r"(?P<scope>全[国省区市球]|世界|欧洲|亚洲|西部|中部|东部)(?:排|位居|位列|列|是|居)?(?:第几|多少[名位])"
+)
+"""Whom the rank that is asked for is one among."""
 _NATION = "全国|我国|全球|全世界"
 
 
@@ -147,18 +157,16 @@ class Relevance:
 
     def _count(self, question: str, count: re.Match[str], aligned: Sequence[Aligned]) -> list[str]:
         """What a counting question asks for that the answer's numbers do not tell."""
-        if not any(all_quantities(item.text) for item in aligned):
-            return [f"“{count.group()}”"]
         stating = self._fitting(count, aligned)
         if not stating:
             return [f"“{count.group()}”"]
-        if others := _of_another_year(question, count, stating):
+        if others := _of_another_year(question, count, stating) or _of_wider(question, count, stating):
             return others
-        if wider := _of_wider(question, count, stating):
-            return wider
         thing = self._counted(question, count)
         if count.group("unit") in TIMES or not thing:
             return []
+        if (told := _is_counted(question, thing[-1], count, stating)) is not None:
+            return [] if told else [f"{thing[-1]}的数"]
         told = self._speaks_of(thing, stating) or self._says_the_same(question, stating)
         return [] if told else thing[-1:]
 
@@ -192,9 +200,12 @@ class Relevance:
         """The nouns that say what is counted: right behind 多少, else before it."""
         question = _FOR_WHOM.sub("", asked_now(question))
         count = COUNT.search(question) or count
-        behind = self._words.leading_nouns(_CLAUSE_END.split(question[count.end() :])[0])
+        clause = _CLAUSE_END.split(question[count.end() :])[0]
+        *first, last = self._words.leading_nouns(clause) or [""]
+        start = clause.find(last)
+        behind = [*first, clause[start : through(clause, start + len(last))]]
         before = _CLAUSE_END.split(question[: count.start()])[-1]
-        found = behind or self._words.nouns(before)[-1 if before.endswith(("是", "为")) else -2 :]
+        found = behind if behind[-1] else self._words.nouns(before)[-1 if before.endswith(("是", "为")) else -2 :]
         return [word for word in found if word not in _ABSTRACT and not places(word) and not cities(word)]
 
     def _speaks_of(self, thing: Sequence[str], passages: Sequence[Passage]) -> bool:
@@ -272,6 +283,20 @@ def _of_wider(question: str, count: re.Match[str], passages: Sequence[Passage]) 
     return [f"{named}的数"]
 
 
+def _is_counted(question: str, thing: str, count: re.Match[str], passages: Sequence[Passage]) -> bool | None:
+    """Whether a number that answers a question counts institutions of the kind of `thing`; None if it is of none."""
+    asked = f"{question.partition(thing)[0]}{thing}"[-NAMED:]
+    named = speaks_of(asked, " ".join(p.around for p in passages))
+    behind = asked_now(question).startswith(thing, count.end())
+    if named is None or count.group("unit") not in {*_COUNTS_PLACES, "个", None if behind else ""}:
+        return None
+    told = [(counts(asked, p.text, q), measure(p.text, q)) for p in passages for q in fitting(count, p.text)]
+    doubtful = count.group("unit") in _COUNTS_PLACES or any(of_it is False for of_it, _ in told)
+    if doubtful and not any(of_it or (of_it is None and unit in _COUNTS_PLACES) for of_it, unit in told):
+        return False
+    return named
+
+
 def _untold_least(question: str, passages: Sequence[Passage]) -> list[str]:
     """What is asked for as the least, where no cited sentence tells of any."""
     asked = _LEAST.search(asked_now(question))
@@ -306,19 +331,22 @@ def _where(question: str, passages: Sequence[Passage]) -> list[str]:
 
 
 def _rank(question: str, passages: Sequence[Passage]) -> list[str]:
-    """The rank that is asked about (排第一的是谁), where the cited sentences tell of other ranks only."""
+    """The rank that is asked about (排第一的是谁, 西部第几), where the cited sentences tell of other ranks only."""
     asked = _RANKED.search(asked_now(question))
     told = " ".join(p.text for p in passages)
+    among = _RANK_AMONG.search(asked_now(question))
+    if among and among.group("scope") not in told:
+        return [f"在{among.group('scope')}的名次"]
     if not asked or _FIRST.search(told) or not (others := {m.group("rank") for m in _RANKED.finditer(told)}):
         return []
     return [] if asked.group("rank") in others else [f"第{asked.group('rank')}"]
 
 
 def _quoted(question: str, passages: Sequence[Passage]) -> list[str]:
-    """What the question puts in quotation marks and no cited passage or heading holds, not even in part."""
+    """What the question puts in quotation marks and no cited passage or heading holds, not even by half."""
     held = character_pairs(" ".join(f"{p.context} {p.chunk.text}" for p in passages))
     named = [name for name in _QUOTED.findall(asked_now(question)) if not _ASKING.search(name)]
-    return [name for name in named if (pairs := character_pairs(name)) and pairs.isdisjoint(held)]
+    return [name for name in named if (pairs := character_pairs(name)) and 2 * len(pairs & held) < len(pairs)]
 
 
 def _named(question: str, aligned: Sequence[Aligned]) -> list[str]:

@@ -313,3 +313,56 @@ def test_what_is_spent_is_a_sum_of_money_whatever_stands_between() -> None:
     text = "医院拦下500条违规。"
     assert lacks("医院拦下多少违规费用", text, text) == ("所问的金额",)
     assert lacks("医院拦下多少条违规费用", text, text) == ()
+
+
+@pytest.mark.parametrize(
+    ("asked", "text", "lacking"),
+    [
+        ("北京的中医馆有多少家", "北京已有127家医院投放号源，中医馆可以预约。", ("中医馆的数",)),
+        ("北京投放号源的医院有多少家", "北京已有127家医院投放号源，中医馆可以预约。", ()),
+        ("北京有多少家民营医院", "北京有127家公立医院投放号源。", ("民营医院的数",)),
+        ("厦门接入的村卫生室有多少个", "厦门全市2000余家定点医药机构均已接入，覆盖村卫生室。", ("村卫生室的数",)),
+        ("厦门有多少家医院接入", "厦门全市2000余家定点医药机构均已接入。", ()),
+        ("上海有几家养老院", "上海的养老院在加快建设，护理机构超过8000家。", ("养老院的数",)),
+        ("哈尔滨有几家药房骗保", "哈尔滨4家药店骗保。", ()),
+        ("山东有多少家药店装了提醒", "山东推动药品企业装提醒，涵盖39个门诊病种。", ("药店的数",)),
+        ("山东有几个村卫生室", "山东打造127个中医特色乡镇卫生院和455家中医药特色村卫生室。", ()),
+        ("集团有几家社区卫生服务中心", "集团由中心医院+3家二级医院+8家社区卫生服务中心组成。", ()),
+        ("贵州新增几家三甲医院", "贵州新增三甲医院7家、三级医院9家。", ()),
+        ("贵州新增几家三甲医院", "贵州的三甲医院都在省会，新增三级医院9家。", ("三甲医院的数",)),
+        ("汕头有多少家诊所", "汕头对21家中医馆和44家中医阁开展帮扶，诊所可以观摩。", ("诊所的数",)),
+    ],
+)
+def test_a_number_of_other_institutions_is_no_answer(asked: str, text: str, lacking: tuple[str, ...]) -> None:
+    assert lacks(asked, text, text) == lacking
+
+
+def test_money_is_of_no_institution() -> None:
+    assert lacks("给药店补了多少钱", "给药店补了40万元。", "给药店补了40万元，这个月到账。") == ()
+
+
+@pytest.mark.parametrize(
+    ("asked", "text", "lacking"),
+    [
+        ("广西的接入率在西部排第几", "广西的接入率达78%，位列全国第五。", ("在西部的名次",)),
+        ("广西的接入率全国排第几", "广西的接入率达78%，位列全国第五。", ()),
+    ],
+)
+def test_a_rank_among_some_is_not_one_among_others(asked: str, text: str, lacking: tuple[str, ...]) -> None:
+    assert lacks(asked, text, text) == lacking
+
+
+def test_a_term_in_quotation_marks_is_not_told_by_a_common_word_of_it() -> None:
+    text = "全省实施健康乡村行动，扶持35个科室。"
+    assert lacks("“健康方舟”工程扶持了多少个科室", text, text) == ("健康方舟",)
+
+
+def test_the_chinese_medicine_hospital_of_a_city_is_named() -> None:
+    text = "东阳市人民医院全新打造39间手术室。"
+    assert lacks("东阳市中医院有多少间手术室", text, text) == ("市中医院",)
+    assert lacks("东阳的县中医院有多少间手术室", text, text) == ()
+
+
+def test_what_an_institution_pays_is_no_number_of_institutions() -> None:
+    assert lacks("卖假药的药店罚了多少", "罚没40万元。", "某公司卖假药，罚没40万元。") != ("药店的数",)
+    assert lacks("兵团建了多少中医馆", "建成9家医院。", "兵团的中医馆越办越好，建成9家医院。") == ("中医馆的数",)
