@@ -7,12 +7,13 @@ Institutions that no word here names are left to the likeness of words.
 from __future__ import annotations
 
 import re
+from itertools import permutations
 
 from rag.answer.numbers import Quantity
 
 _KINDS = (
     ("医院", "三甲", "二甲"),
-    ("卫生院",),
+    ("卫生院", "乡镇医院", "镇医院", "乡医院"),
     ("卫生室", "卫生所", "卫生站", "村诊所", "村医务室"),
     ("社区卫生服务中心", "社区卫生服务站", "社区卫生中心", "社区医院", "卫生服务中心", "卫生服务站"),
     ("中医馆", "中医药馆", "国医馆", "国医堂"),
@@ -25,12 +26,13 @@ _KINDS = (
     ("幼儿园",),
 )
 """Institutions, those of a line of one kind; of two words that stand in a text at one place the longer counts."""
-_MEDICAL = frozenset(_KINDS[0] + _KINDS[1] + _KINDS[3])
+_MEDICAL = frozenset({_KINDS[0], _KINDS[1], _KINDS[3]})
 """What 医疗机构 may be said for."""
-_GENERAL = ("机构",)
-_KIND_OF = {word: kind for kind in _KINDS for word in kind}
-_WORD = re.compile("|".join(sorted((*_KIND_OF, *_GENERAL), key=len, reverse=True)))
-_OWNED = ("公立", "民营")
+_GENERAL = ("机构", "基层医院")
+"""What is said for institutions of several kinds."""
+_KIND_OF = {word: kind for kind in (*_KINDS, _GENERAL) for word in kind}
+_WORD = re.compile("|".join(sorted(_KIND_OF, key=len, reverse=True)))
+_OWNERS = tuple(permutations((re.compile("公立"), re.compile("民营|私立|社会办"))))
 _GRADES = ("三甲", "二甲", "三级", "二级")
 _CLAUSE = re.compile(r"[，。；：！？,;:!?\d]")
 _ENDS = re.compile(r"[余多]?[家所个]?(?:左右|以上)?、")
@@ -47,7 +49,7 @@ def through(text: str, end: int) -> int:
 
 def speaks_of(thing: str, text: str) -> bool | None:
     """Whether `text` names institutions of the kind that `thing`, a noun, names; None where that is of no kind."""
-    asked = _kinds(thing)
+    asked = _kinds(thing) - {_GENERAL}
     return _agree(asked, _kinds(text)) if asked else None
 
 
@@ -56,7 +58,7 @@ def counts(thing: str, text: str, quantity: Quantity) -> bool | None:
 
     What is counted stands behind the number, else before it: 护理机构超过8000家. None where either is of no kind.
     """
-    asked = _kinds(thing)
+    asked = _kinds(thing) - {_GENERAL}
     behind = _CLAUSE.split(text[quantity.end : quantity.end + _REACH])[0]
     counted = (
         behind if _WORD.search(behind) and not _ENDS.match(behind) else _CLAUSE.split(text[: quantity.start])[-1]
@@ -64,15 +66,14 @@ def counts(thing: str, text: str, quantity: Quantity) -> bool | None:
     told = _kinds(counted)
     if not asked or not told:
         return None
-    owned = any(one in thing and one not in counted and other in counted for one, other in (_OWNED, _OWNED[::-1]))
+    owned = any(one.search(thing) and not one.search(counted) and other.search(counted) for one, other in _OWNERS)
     graded = any(grade in thing and grade not in counted for grade in _GRADES)
     return not owned and not graded and _agree(asked, told)
 
 
 def _agree(asked: frozenset[tuple[str, ...]], told: frozenset[tuple[str, ...]]) -> bool:
-    medical = _GENERAL in told and any(word in _MEDICAL for kind in asked for word in kind)
-    return medical or not asked.isdisjoint(told)
+    return not asked.isdisjoint(told) or (_GENERAL in told and not asked.isdisjoint(_MEDICAL))
 
 
 def _kinds(text: str) -> frozenset[tuple[str, ...]]:
-    return frozenset(_KIND_OF.get(word, _GENERAL) for word in _WORD.findall(text))
+    return frozenset(_KIND_OF[word] for word in _WORD.findall(text))
