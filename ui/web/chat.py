@@ -321,12 +321,12 @@ class _Chat:
         exported(path, [answer])
         return gr.update(visible=True, value=str(path))
 
-    def _scenarios(self) -> tuple[Any, str]:
-        """The scenarios as their files stand now; a broken one is told of."""
+    def _scenarios(self) -> dict[Any, Any]:
+        """The scenarios as their files stand now; a broken one is told of, and no other hint is taken away."""
         try:
-            return gr.update(choices=scenario_choices()), ""
+            return {self._scenario: gr.update(choices=scenario_choices())}
         except WeiceError as error:
-            return gr.update(), note(str(error), warn=True)
+            return {self._hint: note(str(error), warn=True)}
 
     # --- judging ------------------------------------------------------------
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+
 import docx
 import pytest
 
 from tests.ui.web.conftest import Seen
+from ui.web.context import scenario_choices
 
 pytestmark = pytest.mark.browser
 
@@ -238,6 +241,23 @@ def test_an_address_of_nothing_starts_afresh(seen: Seen):
     seen.page.goto(f"{seen.site.root}/?c=nothing")
     seen.page.wait_for_selector("#hint >> text=这个对话已不在")
     seen.answered("厦门？")
+
+
+def test_what_else_is_loaded_leaves_the_hint(seen: Seen, monkeypatch: pytest.MonkeyPatch):
+    told, loaded = threading.Event(), threading.Event()
+
+    def late() -> list[tuple[str, str]]:
+        told.wait(20)
+        loaded.set()
+        return scenario_choices()
+
+    monkeypatch.setattr("ui.web.chat.scenario_choices", late)
+    seen.page.goto(f"{seen.site.root}/?c=nothing")
+    seen.page.wait_for_selector("#hint >> text=这个对话已不在")
+    told.set()
+    assert loaded.wait(20)
+    seen.page.wait_for_timeout(1500)
+    assert seen.page.locator("#hint >> text=这个对话已不在").is_visible()
 
 
 def test_a_thumb_up_and_a_thumb_down_with_a_reason_are_kept(seen: Seen):
