@@ -14,7 +14,9 @@ COUNT = re.compile(
     r"(?P<percent>百分之(?:几|多少)|占(?:比|了|到)?(?:多少(?!钱|[万亿]*元)|几成)|(?:比例|占比|率)(?:是|为|达到?|有)?(?:多少|几|多[大高])|多[大高](?:的)?(?:比例|占比))|(?:多少|(?<![第好这那])几)(?P<unit>个?(?:工作日|小时|钟头|星期)|个月|分钟|人次|英镑|美元|欧元|日元|[万亿]*元|块钱|[个家条项亩间张人名位种所例件座台套只支次回份天年月周成倍岁钱分笔单户批起宗款篇部本册辆枚株吨场])?|(?:比例|占比|率)(?:是|为|达|有)"
 )
 """What asks for a number, and the measure word that it asks by."""
-_PERSON, _PLACE, _THING, _YUAN = frozenset("人名位"), frozenset("家所个"), frozenset("项个条种款"), frozenset("元块")
+PLACE = frozenset("家所个")
+"""Measure words of institutions; 个 is one of much else too."""
+_PERSON, _THING, _YUAN = frozenset("人名位"), frozenset("项个条种款"), frozenset("元块")
 _PEOPLE = re.compile(
     r"[\u4e00-\u9fa5]{0,3}?(?:市民|病人|患者|嫌疑人|游客|学生|医生|大夫|医师|护士|村医|老人|居民|群众|人员|专家|职工|员工|孩子|儿童|人)"
 )
@@ -25,7 +27,7 @@ _COUNTED_PEOPLE = _PERSON | frozenset({"例", "人次"})
 _UNITS = (
     {"个": _GENERAL}
     | dict.fromkeys("人名位", _COUNTED_PEOPLE)
-    | dict.fromkeys("家所", _PLACE)
+    | dict.fromkeys("家所", PLACE)
     | dict.fromkeys("项条种款", _THING)
     | {unit: frozenset({unit}) for unit in ("人次", *"亩间张座台套户批场辆枚株吨倍岁")}
     | dict.fromkeys("笔单", frozenset("笔单"))
@@ -136,4 +138,4 @@ def with_measure(text: str, quantity: Quantity) -> str:
 
 def same_measure(one: str, other: str) -> bool:
     """Whether two measure words may count the same things: 5个 and 3项, 5块 and 5元."""
-    return one == other or any(one in alike and other in alike for alike in (_PERSON, _PLACE, _THING, _YUAN))
+    return one == other or any(one in alike and other in alike for alike in (_PERSON, PLACE, _THING, _YUAN))

@@ -16,7 +16,7 @@ from rag.answer.dates import asked_year, stretches, years
 from rag.answer.expected import unstated
 from rag.answer.institutions import counts, speaks_of, through
 from rag.answer.kinds import Kind, asks_for_several, kind_of, sides
-from rag.answer.measures import COUNT, TIMES, fitting, measure
+from rag.answer.measures import COUNT, PLACE, TIMES, fitting, measure
 from rag.answer.numbers import all_quantities
 from rag.answer.question import NATIONAL, asked_now, region_end, without_premises
 from rag.answer.selection import asks_where
@@ -46,7 +46,7 @@ _NAME = re.compile(
 """A question for names of a kind that stands in the names themselves, but for cities."""
 _QUOTED = re.compile(r"(?<![回复答说写出])(?<![回答说写出][一两这][句个段])“([^”]{2,20})”")
 """A term that a question is about; what it wants to be answered with is none."""
-_COUNTS_PLACES = frozenset("家所")
+_COUNTS_PLACES = PLACE - {"个"}
 """Measure words of institutions and of little else."""
 _GENERIC = re.compile(
     r"级$|险$|药$|[大小]型$|集团$|公立$|民营$|定点$|[各该本等家所类大的和及个中在对与是到从由]$|综合$|专科$|(?<![一二三四五六七八九十])(?<![^全各市区地辖属][市县])中医$|基层$|三甲$|二甲$|试点$|成员$|牵头$|联网$|[区县市省]$"
@@ -287,12 +287,13 @@ def _is_counted(question: str, thing: str, count: re.Match[str], passages: Seque
     """Whether a number that answers a question counts institutions of the kind of `thing`; None if it is of none."""
     asked = f"{question.partition(thing)[0]}{thing}"[-NAMED:]
     named = speaks_of(asked, " ".join(p.around for p in passages))
-    behind = asked_now(question).startswith(thing, count.end())
-    if named is None or count.group("unit") not in {*_COUNTS_PLACES, "个", None if behind else ""}:
+    unit = count.group("unit")
+    of_places = unit in PLACE if unit else asked_now(question).startswith(thing, count.end())
+    if named is None or not of_places:
         return None
     told = [(counts(asked, p.text, q), measure(p.text, q)) for p in passages for q in fitting(count, p.text)]
-    doubtful = count.group("unit") in _COUNTS_PLACES or any(of_it is False for of_it, _ in told)
-    if doubtful and not any(of_it or (of_it is None and unit in _COUNTS_PLACES) for of_it, unit in told):
+    doubtful = unit in _COUNTS_PLACES or any(of_it is False for of_it, _ in told)
+    if doubtful and not any(of_it or (of_it is None and behind in _COUNTS_PLACES) for of_it, behind in told):
         return False
     return named
 
@@ -332,11 +333,11 @@ def _where(question: str, passages: Sequence[Passage]) -> list[str]:
 
 def _rank(question: str, passages: Sequence[Passage]) -> list[str]:
     """The rank that is asked about (排第一的是谁, 西部第几), where the cited sentences tell of other ranks only."""
-    asked = _RANKED.search(asked_now(question))
     told = " ".join(p.text for p in passages)
     among = _RANK_AMONG.search(asked_now(question))
     if among and among.group("scope") not in told:
         return [f"在{among.group('scope')}的名次"]
+    asked = _RANKED.search(asked_now(question))
     if not asked or _FIRST.search(told) or not (others := {m.group("rank") for m in _RANKED.finditer(told)}):
         return []
     return [] if asked.group("rank") in others else [f"第{asked.group('rank')}"]
